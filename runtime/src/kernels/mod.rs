@@ -1,0 +1,2 @@
+//! Vector code; the one place of this crate with `unsafe`.
+#![allow(unsafe_code)]

@@ -1,0 +1,12 @@
+//! What runs: the program format, client and server, the reference kernels, and the numbers both sides agree on.
+//!
+//! Nothing here knows MLIR. `tfhe` is called from `client`, `server` and `kernels` only.
+
+pub mod arrays;
+pub mod client;
+pub mod kernels;
+pub mod parameters;
+pub mod program;
+pub mod reference;
+pub mod server;
+pub mod units;

@@ -1,0 +1,1 @@
+//! Noise, security and failure as numbers.

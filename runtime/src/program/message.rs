@@ -1,0 +1,237 @@
+//! The program artefact as prost messages. Field numbers are never reused.
+
+use crate::reference::message::{Graph, Table};
+use prost::{Message, Oneof};
+
+/// One key set: sizes, decompositions and noise of all keys.
+#[derive(Clone, PartialEq, Message)]
+pub struct ParameterSet {
+    /// n, of the small key.
+    #[prost(uint32, tag = "1")]
+    pub lwe_dimension: u32,
+    /// k, of the bootstrapping key.
+    #[prost(uint32, tag = "2")]
+    pub glwe_dimension: u32,
+    /// N, of the bootstrapping key.
+    #[prost(uint32, tag = "3")]
+    pub polynomial_size: u32,
+    /// Decomposition of the bootstrap.
+    #[prost(uint32, tag = "4")]
+    pub pbs_base_log: u32,
+    /// Decomposition of the bootstrap.
+    #[prost(uint32, tag = "5")]
+    pub pbs_level: u32,
+    /// Decomposition of the keyswitch.
+    #[prost(uint32, tag = "6")]
+    pub ks_base_log: u32,
+    /// Decomposition of the keyswitch.
+    #[prost(uint32, tag = "7")]
+    pub ks_level: u32,
+    /// Standard deviation of the Gaussian noise under the small key, on the torus.
+    #[prost(double, tag = "8")]
+    pub lwe_std_dev: f64,
+    /// Standard deviation of the Gaussian noise under the big key (dimension k*N), on the torus.
+    #[prost(double, tag = "9")]
+    pub glwe_std_dev: f64,
+}
+
+/// A tensor that crosses the border between client and server: integers, one ciphertext for each element.
+#[derive(Clone, PartialEq, Message)]
+pub struct EncryptedPort {
+    /// As the ONNX file names it.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Shape of one sample.
+    #[prost(uint64, repeated, tag = "2")]
+    pub shape: Vec<u64>,
+    /// Torus distance of neighbouring integers, in 2^-64.
+    #[prost(fixed64, tag = "3")]
+    pub spacing: u64,
+    /// Smallest integer of each element, row-major.
+    #[prost(sint64, repeated, tag = "4")]
+    pub lo: Vec<i64>,
+    /// Largest integer of each element, row-major.
+    #[prost(sint64, repeated, tag = "5")]
+    pub hi: Vec<i64>,
+}
+
+/// `y = W x + b` on integers: `x` is the concatenation of the inputs.
+#[derive(Clone, PartialEq, Message)]
+pub struct Linear {
+    /// Value numbers.
+    #[prost(uint32, repeated, tag = "1")]
+    pub inputs: Vec<u32>,
+    /// Number of results.
+    #[prost(uint32, tag = "2")]
+    pub rows: u32,
+    /// rows x columns, row-major.
+    #[prost(sint64, repeated, tag = "3")]
+    pub weights: Vec<i64>,
+    /// One for each row.
+    #[prost(sint64, repeated, tag = "4")]
+    pub bias: Vec<i64>,
+    /// Spacing of the result, a multiple of that of each input (all inputs share one).
+    #[prost(fixed64, tag = "5")]
+    pub spacing: u64,
+}
+
+/// Keyswitch to the small key and one bootstrap for each element; results under the big key.
+#[derive(Clone, PartialEq, Message)]
+pub struct Bootstrap {
+    /// Value number.
+    #[prost(uint32, tag = "1")]
+    pub input: u32,
+    /// log2 of the number of accumulators; 0 is the plain bootstrap.
+    #[prost(uint32, tag = "2")]
+    pub extension: u32,
+    /// The distinct tables.
+    #[prost(message, repeated, tag = "3")]
+    pub tables: Vec<Table>,
+    /// For each element the index of its table.
+    #[prost(uint32, repeated, tag = "4")]
+    pub table_of: Vec<u32>,
+    /// Spacing of the results.
+    #[prost(fixed64, tag = "5")]
+    pub spacing: u64,
+}
+
+/// What a step does.
+#[derive(Clone, PartialEq, Oneof)]
+#[allow(missing_docs)]
+pub enum Action {
+    #[prost(message, tag = "10")]
+    Linear(Linear),
+    #[prost(message, tag = "11")]
+    Bootstrap(Bootstrap),
+}
+
+/// One step of the server.
+#[derive(Clone, PartialEq, Message)]
+pub struct Step {
+    /// The ONNX node that it came from.
+    #[prost(string, tag = "1")]
+    pub node: String,
+    /// Absent in a file from a newer version, which is refused.
+    #[prost(oneof = "Action", tags = "10, 11")]
+    pub action: Option<Action>,
+}
+
+/// The server's program. Values are flat lists of ciphertexts under the big key, numbered: inputs, then one for each step.
+#[derive(Clone, PartialEq, Message)]
+pub struct Server {
+    /// The key set.
+    #[prost(message, optional, tag = "1")]
+    pub parameters: Option<ParameterSet>,
+    /// What the client sends.
+    #[prost(message, repeated, tag = "2")]
+    pub inputs: Vec<EncryptedPort>,
+    /// In an order in which each uses only earlier values.
+    #[prost(message, repeated, tag = "3")]
+    pub steps: Vec<Step>,
+    /// What the server returns.
+    #[prost(message, repeated, tag = "4")]
+    pub outputs: Vec<EncryptedPort>,
+    /// The value number of each output.
+    #[prost(uint32, repeated, tag = "5")]
+    pub output_values: Vec<u32>,
+}
+
+/// Events of one kind that can fail: a modulus-switched phase that is read, or a decrypted output.
+#[derive(Clone, PartialEq, Message)]
+pub struct Event {
+    /// The ONNX node.
+    #[prost(string, tag = "1")]
+    pub node: String,
+    /// How many of them one inference has.
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+    /// Largest sum of squared weights on freshly encrypted inputs, the spacing's factor included.
+    #[prost(double, tag = "3")]
+    pub norm2_squared_inputs: f64,
+    /// Largest sum of squared weights on bootstrap results, the spacing's factor included.
+    #[prost(double, tag = "4")]
+    pub norm2_squared_bootstraps: f64,
+    /// For a bootstrap the log2 of the number of accumulators; absent for a decrypted output.
+    #[prost(uint32, optional, tag = "5")]
+    pub extension: Option<u32>,
+    /// Spacing at which the phase is read, in 2^-64.
+    #[prost(fixed64, tag = "6")]
+    pub spacing: u64,
+    /// Width of the widest range read, in bits.
+    #[prost(uint32, tag = "7")]
+    pub width: u32,
+    /// Largest width of the measured range, where calibration data was run.
+    #[prost(uint32, optional, tag = "8")]
+    pub measured_width: Option<u32>,
+}
+
+/// What the client needs, and nothing of the model's weights.
+#[derive(Clone, PartialEq, Message)]
+pub struct Client {
+    /// Name of the model.
+    #[prost(string, tag = "1")]
+    pub model: String,
+    /// BLAKE3 of the encoded `Server`: ciphertexts and keys carry it.
+    #[prost(bytes = "vec", tag = "2")]
+    pub program_hash: Vec<u8>,
+    /// The key set.
+    #[prost(message, optional, tag = "3")]
+    pub parameters: Option<ParameterSet>,
+    /// Floats in, stored integers out (zero point subtracted): one output for each of `inputs`, in order.
+    #[prost(message, optional, tag = "4")]
+    pub quantize: Option<Graph>,
+    /// Integers in, results out: one input for each of `outputs`, in order.
+    #[prost(message, optional, tag = "5")]
+    pub dequantize: Option<Graph>,
+    /// As in `Server`.
+    #[prost(message, repeated, tag = "6")]
+    pub inputs: Vec<EncryptedPort>,
+    /// As in `Server`.
+    #[prost(message, repeated, tag = "7")]
+    pub outputs: Vec<EncryptedPort>,
+    /// Every event of one inference.
+    #[prost(message, repeated, tag = "8")]
+    pub events: Vec<Event>,
+    /// Failure budget of one inference, log2.
+    #[prost(double, optional, tag = "9")]
+    pub p_error_log2: Option<f64>,
+    /// Failure budget of one lookup, log2.
+    #[prost(double, optional, tag = "10")]
+    pub p_error_per_lookup_log2: Option<f64>,
+    /// Smallest and largest value that each feature may have (`--input-range`), as declared; empty for none.
+    #[prost(message, repeated, tag = "11")]
+    pub declared: Vec<DeclaredRange>,
+}
+
+/// What the user declared about one float input: one bound, or one for each feature.
+#[derive(Clone, PartialEq, Message)]
+#[allow(missing_docs)]
+pub struct DeclaredRange {
+    #[prost(float, repeated, tag = "1")]
+    pub lo: Vec<f32>,
+    #[prost(float, repeated, tag = "2")]
+    pub hi: Vec<f32>,
+}
+
+/// The whole artefact.
+#[derive(Clone, PartialEq, Message)]
+pub struct Program {
+    /// The client's part.
+    #[prost(message, optional, tag = "1")]
+    pub client: Option<Client>,
+    /// The server's part.
+    #[prost(message, optional, tag = "2")]
+    pub server: Option<Server>,
+    /// The integer function of the server before rewriting: integers in, integers out. Absent when stripped.
+    #[prost(message, optional, tag = "3")]
+    pub quantized: Option<Graph>,
+    /// The options of the compilation and the scales that calibration found, as JSON.
+    #[prost(string, tag = "4")]
+    pub configuration: String,
+    /// Hash of the machine's cost table.
+    #[prost(bytes = "vec", tag = "5")]
+    pub machine_hash: Vec<u8>,
+    /// The report of `cml inspect`, as JSON.
+    #[prost(string, tag = "6")]
+    pub report: String,
+}

@@ -1,0 +1,3 @@
+//! The program artefact.
+
+pub mod message;

@@ -1,0 +1,3 @@
+//! The clear semantics: values, kernels, and graphs of operations.
+
+pub mod message;
