@@ -1,0 +1,129 @@
+//! Variance of the noise after each operation.
+//!
+//! # Source
+//! The noise formulas of tfhe-rs 1.8.2 (`core_crypto/commons/noise_formulas`), with the key's variance as an argument
+//! instead of a curve; the tests compare with tfhe's own functions, and with measured noise
+//! (`runtime/tests/crypto_noise.rs`).
+
+use crate::units::{Decomposition, GlweShape, LweDimension, Variance};
+
+/// 2^-128: the square of one unit of the modulus 2^64.
+fn unit_squared() -> f64 {
+    (-128f64).exp2()
+}
+
+fn base_squared(decomposition: Decomposition) -> f64 {
+    (2.0 * f64::from(decomposition.base_log)).exp2()
+}
+
+/// `base^(-2 level)`: the square of what a decomposition cannot represent.
+fn remainder_squared(decomposition: Decomposition) -> f64 {
+    (-2.0 * f64::from(decomposition.base_log) * f64::from(decomposition.level)).exp2()
+}
+
+/// Variance of `sum w_i x_i` for independent `x_i` of one variance; `norm2_squared` is `sum w_i^2`.
+#[must_use]
+pub fn linear_combination(norm2_squared: f64, input: Variance) -> Variance {
+    input * norm2_squared
+}
+
+/// What a keyswitch adds. `input` is the dimension that it comes from, `key` the variance of the keyswitching key.
+#[must_use]
+pub fn keyswitch(input: LweDimension, decomposition: Decomposition, key: Variance) -> Variance {
+    let (n, level) = (input.0 as f64, f64::from(decomposition.level));
+    let encryption = level * n * key.0 * (base_squared(decomposition) / 12.0 + 1.0 / 6.0);
+    let rounding = n * (unit_squared() / 48.0 + remainder_squared(decomposition) / 24.0);
+    Variance(encryption + rounding)
+}
+
+/// What rounding a ciphertext of this dimension to `2^log2_modulus` positions adds.
+#[must_use]
+pub fn modulus_switch(dimension: LweDimension, log2_modulus: u32) -> Variance {
+    let position = (-2.0 * f64::from(log2_modulus)).exp2();
+    Variance(
+        dimension.0 as f64 * (unit_squared() / 48.0 + position / 24.0) - unit_squared() / 12.0
+            + position / 12.0,
+    )
+}
+
+/// The same where the expected error of the mask is taken from the body: half as much.
+///
+/// The rounding of the body is not counted: it moves no boundary between two integers by more than half a position,
+/// and the tolerance of an event already gives that half position away.
+#[must_use]
+pub fn centered_modulus_switch(dimension: LweDimension, log2_modulus: u32) -> Variance {
+    let position = (-2.0 * f64::from(log2_modulus)).exp2();
+    Variance(dimension.0 as f64 * (unit_squared() / 24.0 + position / 48.0))
+}
+
+/// Noise of a bootstrap's result: that of the blind rotation, independent of the noise that comes in.
+///
+/// `input` is the dimension of the small key, `key` the variance of the bootstrapping key. The error of the Fourier
+/// transform in double precision is included. An extended bootstrap has the same noise: each of its accumulators goes
+/// through at most as many external products of the same shape.
+#[must_use]
+pub fn blind_rotation(
+    input: LweDimension,
+    shape: GlweShape,
+    decomposition: Decomposition,
+    key: Variance,
+) -> Variance {
+    let (k, polynomial) = (shape.dimension as f64, shape.polynomial_size as f64);
+    let (level, unit, remainder) =
+        (f64::from(decomposition.level), unit_squared(), remainder_squared(decomposition));
+    // 22 is twice the number of bits by which 64 exceeds the mantissa of a double.
+    let fourier = 0.00705
+        * 22f64.exp2()
+        * base_squared(decomposition)
+        * unit
+        * level.powf(1.01827)
+        * k.powf(1.22003)
+        * polynomial.powf(2.22003)
+        * (k + 1.0).powf(1.01827);
+    let encryption =
+        level * polynomial * key.0 * (base_squared(decomposition) / 12.0 + 1.0 / 6.0) * (k + 1.0);
+    let rounding = 0.5 * k * polynomial * (unit / 48.0 + remainder / 24.0) + remainder / 24.0 - unit / 24.0;
+    Variance(input.0 as f64 * (fourier + encryption + rounding))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameters::security::gaussian_132;
+    use proptest::prelude::*;
+    use tfhe::core_crypto::commons::noise_formulas as theirs;
+    use tfhe::core_crypto::commons::parameters as tfhe_units;
+
+    const MODULUS: f64 = 18_446_744_073_709_551_616.0;
+
+    fn close(ours: f64, theirs: f64) -> bool {
+        (ours / theirs - 1.0).abs() < 1e-6
+    }
+
+    proptest! {
+        #[test]
+        fn formulas_are_those_of_tfhe(n in 500usize..1200, k in 1usize..5, log2_size in 9u32..13, level in 1u32..5, base_log in 3u32..12, log2_modulus in 10u32..18) {
+            let shape = GlweShape { dimension: k, polynomial_size: 1 << log2_size };
+            let decomposition = Decomposition { base_log, level };
+            let (small, big) = (LweDimension(n), shape.lwe_dimension());
+            let (their_base, their_level) = (tfhe_units::DecompositionBaseLog(base_log as usize), tfhe_units::DecompositionLevelCount(level as usize));
+            let ks = theirs::lwe_keyswitch::keyswitch_additive_variance_132_bits_security_gaussian(
+                tfhe_units::LweDimension(big.0), tfhe_units::LweDimension(n), their_base, their_level, MODULUS, MODULUS);
+            prop_assert!(close(keyswitch(big, decomposition, gaussian_132(small)).0, ks.0));
+            let pbs = theirs::lwe_programmable_bootstrap::pbs_variance_132_bits_security_gaussian_fft_mul(
+                tfhe_units::LweDimension(n), tfhe_units::GlweDimension(k), tfhe_units::PolynomialSize(1 << log2_size), their_base, their_level, 53.0, MODULUS);
+            prop_assert!(close(blind_rotation(small, shape, decomposition, gaussian_132(big)).0, pbs.0));
+            let positions = f64::from(log2_modulus).exp2();
+            let plain = theirs::modulus_switch::modulus_switch_additive_variance(tfhe_units::LweDimension(n), MODULUS, positions);
+            prop_assert!(close(modulus_switch(small, log2_modulus).0, plain.0));
+            let centered = theirs::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance(
+                tfhe_units::LweDimension(n), MODULUS, positions);
+            prop_assert!(close(centered_modulus_switch(small, log2_modulus).0, centered.0));
+        }
+    }
+
+    #[test]
+    fn weights_add_in_squares() {
+        assert_eq!(linear_combination(9.0 + 16.0, Variance(2.0)), Variance(50.0));
+    }
+}
