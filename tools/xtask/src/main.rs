@@ -1,1 +1,72 @@
-fn main() {}
+//! `cargo xtask`: the commands a contributor and continuous integration run.
+//!
+//! It links neither MLIR nor a crate of this workspace, so it builds on a machine with only Rust and a C linker,
+//! and installs there what the rest needs.
+
+mod architecture;
+mod demo;
+mod docs;
+mod process;
+mod python;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Set up, try, test and document the compiler.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the system packages that are missing (Debian 12, as root or with sudo)
+    Setup {
+        /// Also make target/venv, with the Python packages that tests compare with
+        #[arg(long)]
+        tests: bool,
+    },
+    /// Compile a bundled network, generate keys, and run it on encrypted samples
+    Demo,
+    /// Run every check: formatting, lints, architecture, generated pages, all tests
+    Test {
+        /// Also run the slow tests (those marked `#[ignore]`)
+        #[arg(long)]
+        long: bool,
+    },
+    /// Write the generated pages: passes, operators, pipelines, dialects
+    Docs {
+        /// Write nothing; fail if a page differs from what would be written
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(&Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: &Task) -> Result<()> {
+    // Everything printed and run below is relative to the root, wherever in the tree cargo was called.
+    let root = process::workspace();
+    std::env::set_current_dir(&root).with_context(|| format!("cannot enter {}", root.display()))?;
+    match *task {
+        Task::Setup { tests: false } => setup::setup(),
+        Task::Setup { tests: true } => setup::setup().and_then(|()| python::provide()),
+        Task::Demo => demo::demo(),
+        Task::Test { long } => test::test(long),
+        Task::Docs { check } => docs::docs(check),
+    }
+}
