@@ -1,0 +1,21 @@
+# Read by lit, which run.rs starts with CML_TOOLS, CML_LIT_OUTPUT and LLVM_TOOLS set.
+import os
+
+import lit.formats
+
+tools = os.environ["CML_TOOLS"]
+here = os.path.dirname(__file__)
+
+config.name = "cml"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["models"]
+config.test_source_root = here
+config.test_exec_root = os.environ["CML_LIT_OUTPUT"]
+
+# `cml-opt`, `FileCheck` and the like are called by their bare names.
+config.environment["PATH"] = os.pathsep.join([tools, os.environ["LLVM_TOOLS"], os.environ["PATH"]])
+
+# The bundled networks, and a Python with numpy, onnx and onnxruntime (`cargo xtask setup --tests` makes it).
+config.substitutions.append(("%models", os.path.join(here, "models")))
+config.substitutions.append(("%python", os.path.join(os.path.dirname(tools), "venv", "bin", "python")))
