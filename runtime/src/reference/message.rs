@@ -87,7 +87,7 @@ pub struct Gemm {
     pub transpose_b: bool,
 }
 
-/// `max(min(x, max), min)`; an absent bound is infinite.
+/// `min(max(x, min), max)`; an absent bound is infinite, and where the bounds cross, the upper one wins.
 #[derive(Clone, PartialEq, Message)]
 #[allow(missing_docs)]
 pub struct Clip {
@@ -105,7 +105,7 @@ pub struct Slope {
     pub alpha: f32,
 }
 
-/// A list of extents (Reshape) or of axes (Transpose, ReduceSum).
+/// A list of extents (Reshape) or of axes (Transpose; ReduceSum: ascending, with extent 1 in the result).
 #[derive(Clone, PartialEq, Eq, Hash, Message)]
 #[allow(missing_docs)]
 pub struct Dims {
@@ -237,7 +237,10 @@ pub struct Node {
     #[prost(uint32, repeated, tag = "2")]
     pub inputs: Vec<u32>,
     /// What is done; absent in a file from a newer version, which `Graph::check` refuses.
-    #[prost(oneof = "Op", tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36")]
+    #[prost(
+        oneof = "Op",
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36"
+    )]
     pub op: Option<Op>,
 }
 
