@@ -61,10 +61,8 @@ fn weakness(text: &str, is_script: bool) -> Option<&'static str> {
         return Some("no RUN line");
     }
     let uses = |words: &[&str]| runs.iter().any(|run| words.iter().any(|word| run.contains(word)));
-    if !uses(CHECKS) && !(is_script && uses(COMPARISONS)) {
-        return Some("no RUN line checks its output (FileCheck or --verify-diagnostics)");
-    }
-    None
+    let checks = uses(CHECKS) || (is_script && uses(COMPARISONS));
+    (!checks).then_some("no RUN line checks its output (FileCheck or --verify-diagnostics)")
 }
 
 #[test]

@@ -112,9 +112,11 @@ fn dialect_page(level: &str, definition: &Path) -> Result<Page> {
     Ok(Page { path: format!("dialects/docs/{}.md", capitalized(level)).into(), text: tidied(&text) })
 }
 
-/// `text` without spaces at the ends of lines and with one line end at its own end, as editors and git want it.
+/// `text` as editors and git want it, without spaces at the ends of lines or lines at its own end, and without the mark for a
+/// table of contents, which only MLIR's own web site replaces.
 fn tidied(text: &str) -> String {
-    let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
+    let lines: Vec<&str> =
+        text.trim_end().lines().map(str::trim_end).filter(|line| *line != "[TOC]").collect();
     lines.join("\n") + "\n"
 }
 
@@ -135,6 +137,6 @@ mod tests {
 
     #[test]
     fn pages_end_as_editors_leave_them() {
-        assert_eq!(tidied("a  \n\nb\n\n\n"), "a\n\nb\n");
+        assert_eq!(tidied("a  \n\n[TOC]\nb\n\n\n"), "a\n\nb\n");
     }
 }

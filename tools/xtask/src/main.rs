@@ -40,6 +40,8 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// Check only the rules of the tree: crate graph, places of C++ and unsafe code, sizes of files
+    Architecture,
     /// Write the generated pages: passes, operators, pipelines, dialects
     Docs {
         /// Write nothing; fail if a page differs from what would be written
@@ -67,6 +69,7 @@ fn perform(task: &Task) -> Result<()> {
         Task::Setup { tests: true } => setup::setup().and_then(|()| python::provide()),
         Task::Demo => demo::demo(),
         Task::Test { long } => test::test(long),
+        Task::Architecture => architecture::check(),
         Task::Docs { check } => docs::docs(check),
     }
 }
