@@ -5,7 +5,7 @@
 
 mod pass;
 
-pub use pass::{IrPass, PassFailed, register_pass, register_pipeline};
+pub use pass::{IrPass, PassFailed, register_pass, register_pipeline, register_transforms_passes};
 
 use melior::StringRef;
 use melior::dialect::{DialectHandle, DialectRegistry};

@@ -27,10 +27,11 @@ pub trait IrPass: Sized {
     const DESCRIPTION: &'static str;
     /// The op that the pass runs on, such as `func.func`; empty for any.
     const ANCHOR: &'static str;
-    /// Name, description (both for `--help`) and default of each option.
-    const OPTIONS: &'static [[&'static str; 3]];
 
-    /// `values` has one text for each of `OPTIONS`.
+    /// Name, description (both for `--help`) and default of each option.
+    fn options() -> Vec<[&'static str; 3]>;
+
+    /// `values` has one text for each option.
     ///
     /// # Errors
     /// A sentence on the bad option; it refuses the pipeline.
@@ -58,7 +59,7 @@ struct PassSpec {
 pub fn register_pass<P: IrPass>() {
     let raw = |text: &'static str| StringRef::new(text).to_raw();
     // Leaked on purpose: MLIR's registry lives as long as the process.
-    let options = P::OPTIONS.iter().map(|texts| texts.map(raw)).collect::<Vec<_>>().leak();
+    let options = P::options().into_iter().map(|texts| texts.map(raw)).collect::<Vec<_>>().leak();
     let spec = Box::leak(Box::new(PassSpec {
         argument: raw(P::ARGUMENT),
         description: raw(P::DESCRIPTION),
@@ -79,7 +80,7 @@ unsafe fn make<P: IrPass>(values: *const MlirStringRef) -> Result<P, String> {
             (value.length > 0).then(|| unsafe { slice::from_raw_parts(value.data.cast(), value.length) });
         std::str::from_utf8(bytes.unwrap_or_default()).map_err(|error| error.to_string())
     };
-    P::new(&(0..P::OPTIONS.len()).map(text).collect::<Result<Vec<_>, _>>()?)
+    P::new(&(0..P::options().len()).map(text).collect::<Result<Vec<_>, _>>()?)
 }
 
 unsafe extern "C" fn check<P: IrPass>(
@@ -107,6 +108,11 @@ unsafe extern "C" fn run<P: IrPass>(operation: MlirOperation, values: *const Mli
         emit_error(operation.location(), &format!("panic in pass `{}`: a bug", P::ARGUMENT), &[]);
         false
     })
+}
+
+/// Makes MLIR's general passes (canonicalize, cse, inline, ...) known by name. Once in a process.
+pub fn register_transforms_passes() {
+    unsafe { mlirRegisterTransformsPasses() }
 }
 
 /// Names a pipeline; `text` is what stands between the parentheses of `builtin.module(...)`.

@@ -19,7 +19,14 @@ use std::collections::BTreeMap;
 /// # Errors
 /// [`IrError`] if `@server` is absent, has ops of another level, or lacks what the level's attributes say.
 pub fn server(module: &Module<'_>) -> Result<Server, IrError> {
-    let root = module_op(module);
+    server_of(module_op(module))
+}
+
+/// As [`server`], of the module's op.
+///
+/// # Errors
+/// Those of [`server`].
+pub fn server_of(root: OperationRef<'_, '_>) -> Result<Server, IrError> {
     let function = Function::named(root, SERVER)?;
     let set = root.attribute(PARAMETERS).ok().and_then(parameter_set);
     let set = set.ok_or_else(|| expected(root, "a module with `tfhe.parameters`: run `cml-parametrize`"))?;

@@ -1,0 +1,1 @@
+//! One level down: one arrow, one file.

@@ -1,0 +1,3 @@
+//! Passes that stay on one level.
+
+pub mod fold_constants;
