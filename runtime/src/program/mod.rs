@@ -1,3 +1,14 @@
-//! The program artefact.
+//! The program artefact: its messages, its files, what must hold of it, and its text.
 
+mod check;
+mod container;
+mod error;
+pub mod file;
 pub mod message;
+mod print;
+
+pub use check::Ciphertexts;
+pub use container::load_client;
+pub use error::{Error, Invalid};
+pub use file::FileKind;
+pub use print::print;

@@ -1,0 +1,261 @@
+//! What must hold of a program before anything runs it: every number that an executor indexes or allocates by.
+
+use super::error::Invalid;
+use super::message::{Action, Bootstrap, Client, EncryptedPort, Linear, Program, Server, Step};
+use crate::parameters::ledger;
+use crate::reference::message::{Element, Graph};
+use crate::reference::{MAX_ELEMENTS, TensorType};
+
+/// Largest log2 of the number of accumulators of an extended bootstrap.
+const MAX_EXTENSION: u32 = 12;
+
+/// A flat list of ciphertexts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ciphertexts {
+    /// How many.
+    pub count: usize,
+    /// Torus distance of neighbouring integers, in 2^-64.
+    pub spacing: u64,
+}
+
+impl EncryptedPort {
+    /// Number of ciphertexts, from a shape that fits its ranges.
+    ///
+    /// # Errors
+    /// [`Invalid::Port`].
+    pub fn check(&self) -> Result<Ciphertexts, Invalid> {
+        let refuse = |what| Err(Invalid::Port { name: self.name.clone(), what });
+        let extents = self.shape.iter().map(|extent| usize::try_from(*extent).ok());
+        let count = extents.fold(Some(1usize), |product, extent| product?.checked_mul(extent?));
+        if count != Some(self.lo.len()) || self.hi.len() != self.lo.len() {
+            return refuse("the shape and the ranges have different numbers of elements");
+        }
+        if self.lo.iter().zip(&self.hi).any(|(lo, hi)| lo > hi) {
+            return refuse("a range is empty");
+        }
+        let slots = |lo: i64, hi: i64| (i128::from(hi) - i128::from(lo) + 1) as u128;
+        let wraps = |(lo, hi): (&i64, &i64)| slots(*lo, *hi) * u128::from(self.spacing) > 1 << 64;
+        if self.spacing == 0 || self.lo.iter().zip(&self.hi).any(wraps) {
+            return refuse("a range does not fit the torus at its spacing");
+        }
+        Ok(Ciphertexts { count: self.lo.len(), spacing: self.spacing })
+    }
+}
+
+impl Server {
+    /// Every value in order: inputs, then the result of each step.
+    ///
+    /// # Errors
+    /// [`Invalid`] names the port or the step that does not hold.
+    pub fn values(&self) -> Result<Vec<Ciphertexts>, Invalid> {
+        let mut values = self.inputs.iter().map(EncryptedPort::check).collect::<Result<Vec<_>, _>>()?;
+        let mut total = values.iter().fold(0, |sum: usize, value| sum.saturating_add(value.count));
+        for (index, step) in self.steps.iter().enumerate() {
+            let result = step.result(&values);
+            let result = result.map_err(|what| Invalid::Step { index, node: step.node.clone(), what })?;
+            total = total.saturating_add(result.count);
+            if total > MAX_ELEMENTS {
+                let what = "the values of the program have too many elements";
+                return Err(Invalid::Step { index, node: step.node.clone(), what });
+            }
+            values.push(result);
+        }
+        Ok(values)
+    }
+
+    /// Refuses a server that an executor could not run.
+    ///
+    /// # Errors
+    /// [`Invalid`] names what does not hold.
+    pub fn check(&self) -> Result<(), Invalid> {
+        self.parameters.as_ref().ok_or(Invalid::Missing { what: "parameters" })?.check()?;
+        let values = self.values()?;
+        if self.output_values.len() != self.outputs.len() {
+            return Err(Invalid::Mismatch {
+                what: "the server does not return as many values as it has outputs",
+            });
+        }
+        for (port, value) in self.outputs.iter().zip(&self.output_values) {
+            let expected = port.check()?;
+            let refuse = |what| Err(Invalid::Port { name: port.name.clone(), what });
+            match values.get(*value as usize) {
+                None => return refuse("the server makes no such value"),
+                Some(found) if *found != expected => {
+                    return refuse("the server's value has another size or spacing");
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Step {
+    fn result(&self, values: &[Ciphertexts]) -> Result<Ciphertexts, &'static str> {
+        match &self.action {
+            None => Err("an action that only a newer version knows"),
+            Some(Action::Linear(linear)) => linear.result(values),
+            Some(Action::Bootstrap(bootstrap)) => bootstrap.result(values),
+        }
+    }
+}
+
+const UNDEFINED: &str = "it reads a value that no earlier step makes";
+
+impl Linear {
+    fn result(&self, values: &[Ciphertexts]) -> Result<Ciphertexts, &'static str> {
+        let inputs: Option<Vec<&Ciphertexts>> =
+            self.inputs.iter().map(|value| values.get(*value as usize)).collect();
+        let inputs = inputs.ok_or(UNDEFINED)?;
+        let rows = self.rows as usize;
+        let columns = inputs.iter().fold(0, |sum: usize, input| sum.saturating_add(input.count));
+        if rows.checked_mul(columns) != Some(self.weights.len()) || self.bias.len() != rows {
+            return Err("weights and bias do not fit the numbers of inputs and results");
+        }
+        if self.spacing == 0 {
+            return Err("the spacing is 0");
+        }
+        if inputs.windows(2).any(|pair| pair[0].spacing != pair[1].spacing) {
+            return Err("its inputs have different spacings");
+        }
+        if inputs.iter().any(|input| self.spacing % input.spacing != 0) {
+            return Err("the spacing is no multiple of that of the inputs");
+        }
+        Ok(Ciphertexts { count: rows, spacing: self.spacing })
+    }
+}
+
+impl Bootstrap {
+    fn result(&self, values: &[Ciphertexts]) -> Result<Ciphertexts, &'static str> {
+        let input = values.get(self.input as usize).ok_or(UNDEFINED)?;
+        if self.extension > MAX_EXTENSION {
+            return Err("too many accumulators");
+        }
+        if self.table_of.len() != input.count {
+            return Err("there is not one table for each element");
+        }
+        if self.table_of.iter().any(|index| *index as usize >= self.tables.len()) {
+            return Err("an element reads a table that does not exist");
+        }
+        if self.tables.iter().any(|table| table.last_input().is_none()) {
+            return Err("a table is empty or reaches beyond the 64-bit range");
+        }
+        let half = 1u128 << 63;
+        if self.tables.iter().any(|table| table.values.len() as u128 * u128::from(input.spacing) > half) {
+            return Err("a table does not fit half the torus at the spacing of its input");
+        }
+        if self.spacing == 0 {
+            return Err("the spacing is 0");
+        }
+        Ok(Ciphertexts { count: input.count, spacing: self.spacing })
+    }
+}
+
+impl Client {
+    /// Refuses a client's part that cannot be run, or that promises what does not hold: form, security, failures.
+    ///
+    /// # Errors
+    /// [`Invalid`] names what does not hold.
+    pub fn check(&self) -> Result<(), Invalid> {
+        if self.program_hash.len() != blake3::OUT_LEN {
+            return Err(Invalid::Missing { what: "hash of the server's part" });
+        }
+        let (inputs, outputs) = (ports(&self.inputs)?, ports(&self.outputs)?);
+        let quantize = present(self.quantize.as_ref(), "quantize function")?;
+        let results = integer_sizes(quantize.output_types(), "quantize")?;
+        if results != inputs {
+            return Err(Invalid::Mismatch {
+                what: "the quantize function does not give the encrypted inputs",
+            });
+        }
+        let dequantize = present(self.dequantize.as_ref(), "dequantize function")?;
+        dequantize.check().map_err(|source| Invalid::Graph { part: "dequantize", source })?;
+        if integer_sizes(input_types(dequantize), "dequantize")? != outputs {
+            return Err(Invalid::Mismatch {
+                what: "the dequantize function does not take the encrypted outputs",
+            });
+        }
+        self.check_declared(quantize)?;
+        ledger::check(self)?;
+        Ok(())
+    }
+
+    fn check_declared(&self, quantize: &Graph) -> Result<(), Invalid> {
+        if !self.declared.is_empty() && self.declared.len() != quantize.inputs.len() {
+            return Err(Invalid::Mismatch { what: "there is not one declared range for each float input" });
+        }
+        for (range, port) in self.declared.iter().zip(&quantize.inputs) {
+            let count = port.tensor_type().map(|found| found.element_count()).unwrap_or(0);
+            let fits = |bounds: &[f32]| bounds.len() <= 1 || bounds.len() == count;
+            if !fits(&range.lo) || range.lo.len() != range.hi.len() {
+                let what = "the declared range has neither one bound nor one for each feature";
+                return Err(Invalid::Port { name: port.name.clone(), what });
+            }
+            let empty = range.lo.iter().zip(&range.hi).any(|(lo, hi)| lo.is_nan() || hi.is_nan() || lo > hi);
+            if empty {
+                return Err(Invalid::Port { name: port.name.clone(), what: "the declared range is empty" });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Program {
+    /// Refuses a program whose parts cannot be run or do not fit together.
+    ///
+    /// # Errors
+    /// [`Invalid`] names what does not hold.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let server = present(self.server.as_ref(), "server")?;
+        let client = present(self.client.as_ref(), "client")?;
+        server.check()?;
+        client.check()?;
+        let mismatch = |what| Err(Invalid::Mismatch { what });
+        if client.program_hash != server.hash() {
+            return mismatch("the client's part belongs to another server's part");
+        }
+        if client.parameters != server.parameters {
+            return mismatch("client and server have different parameters");
+        }
+        if client.inputs != server.inputs || client.outputs != server.outputs {
+            return mismatch("client and server have different inputs or outputs");
+        }
+        let Some(quantized) = &self.quantized else { return Ok(()) };
+        let results = integer_sizes(quantized.output_types(), "quantized")?;
+        if integer_sizes(input_types(quantized), "quantized")? != ports(&server.inputs)?
+            || results != ports(&server.outputs)?
+        {
+            return mismatch("the quantized function has other inputs or outputs than the server");
+        }
+        Ok(())
+    }
+}
+
+fn present<'a, T>(part: Option<&'a T>, what: &'static str) -> Result<&'a T, Invalid> {
+    part.ok_or(Invalid::Missing { what })
+}
+
+fn ports(ports: &[EncryptedPort]) -> Result<Vec<usize>, Invalid> {
+    ports.iter().map(|port| port.check().map(|found| found.count)).collect()
+}
+
+fn input_types(graph: &Graph) -> Result<Vec<TensorType>, crate::reference::Error> {
+    let mut types = graph.types()?;
+    types.truncate(graph.inputs.len());
+    Ok(types)
+}
+
+/// Sizes of tensors at the border between clear and encrypted, which hold integers.
+fn integer_sizes(
+    types: Result<Vec<TensorType>, crate::reference::Error>,
+    part: &'static str,
+) -> Result<Vec<usize>, Invalid> {
+    let types = types.map_err(|source| Invalid::Graph { part, source })?;
+    if types.iter().any(|found| found.element != Element::I64) {
+        return Err(Invalid::Mismatch { what: "what is encrypted or decrypted is not integer" });
+    }
+    Ok(types.iter().map(TensorType::element_count).collect())
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,209 @@
+use super::super::message::{DeclaredRange, Event, ParameterSet};
+use super::*;
+use crate::reference::message::{Empty, Lookup, Op, Port, Quantizer, Table};
+use proptest::prelude::*;
+use prost::Message;
+
+const SPACING: u64 = 1 << 60;
+
+/// A 132-bit set whose noise is far below the spacing of [`small_program`].
+fn parameters() -> ParameterSet {
+    let dimension = crate::units::LweDimension;
+    let std_dev = |n| crate::parameters::security::gaussian_132(dimension(n)).std_dev();
+    ParameterSet {
+        lwe_dimension: 930,
+        glwe_dimension: 1,
+        polynomial_size: 2048,
+        pbs_base_log: 23,
+        pbs_level: 1,
+        ks_base_log: 4,
+        ks_level: 4,
+        lwe_std_dev: std_dev(930),
+        glwe_std_dev: std_dev(2048),
+    }
+}
+
+fn port(name: &str, lo: Vec<i64>, hi: Vec<i64>) -> EncryptedPort {
+    EncryptedPort { name: name.to_owned(), shape: vec![1, lo.len() as u64], spacing: SPACING, lo, hi }
+}
+
+fn table() -> Table {
+    Table { lo: -1, values: vec![0, 1, 0, 1, 1, 0] }
+}
+
+fn server() -> Server {
+    let linear = Linear { inputs: vec![0], rows: 1, weights: vec![1, -1], bias: vec![1], spacing: SPACING };
+    let bootstrap =
+        Bootstrap { input: 1, extension: 0, tables: vec![table()], table_of: vec![0], spacing: SPACING };
+    Server {
+        parameters: Some(parameters()),
+        inputs: vec![port("x", vec![0, 0], vec![3, 2])],
+        steps: vec![
+            Step { node: "fc".to_owned(), action: Some(Action::Linear(linear)) },
+            Step { node: "relu".to_owned(), action: Some(Action::Bootstrap(bootstrap)) },
+        ],
+        outputs: vec![port("y", vec![0], vec![1])],
+        output_values: vec![2],
+    }
+}
+
+fn clear_functions() -> [Graph; 3] {
+    let quantizer = || Quantizer { scales: vec![0.5], zero_points: vec![0], axis: 0, lo: 0, hi: 3 };
+    let typed = |shape: [usize; 2], element| TensorType::new(shape, element);
+    let graph = |name: &str, input| Graph { inputs: vec![Port::new(name, &input)], ..Graph::default() };
+    let mut quantize = graph("x", typed([1, 2], Element::F32));
+    quantize.outputs = vec![quantize.push("in", Op::Quantize(quantizer()), [0])];
+    let mut dequantize = graph("y", typed([1, 1], Element::I64));
+    dequantize.outputs = vec![dequantize.push("out", Op::Dequantize(quantizer()), [0])];
+    let mut quantized = graph("x", typed([1, 2], Element::I64));
+    let weights =
+        crate::reference::message::Tensor { shape: vec![2, 1], floats: vec![], integers: vec![1, -1] };
+    let weights = quantized.push("w", Op::Constant(weights), []);
+    let product = quantized.push("fc", Op::MatMul(Empty {}), [0, weights]);
+    let lookup = Lookup { tables: vec![Table { lo: -2, ..table() }], table_of: vec![0] };
+    quantized.outputs = vec![quantized.push("relu", Op::Lookup(lookup), [product])];
+    [quantize, dequantize, quantized]
+}
+
+/// Two inputs, one sum, one lookup.
+pub(in super::super) fn small_program() -> Program {
+    let server = server();
+    let [quantize, dequantize, quantized] = clear_functions();
+    let event = |extension, bootstraps| Event {
+        node: "relu".to_owned(),
+        count: 1,
+        norm2_squared_inputs: 2.0 - 2.0 * bootstraps,
+        norm2_squared_bootstraps: bootstraps,
+        extension,
+        spacing: SPACING,
+        width: 3,
+        measured_width: None,
+    };
+    let client = Client {
+        model: "small".to_owned(),
+        program_hash: server.hash().to_vec(),
+        parameters: server.parameters.clone(),
+        quantize: Some(quantize),
+        dequantize: Some(dequantize),
+        inputs: server.inputs.clone(),
+        outputs: server.outputs.clone(),
+        events: vec![event(Some(0), 0.0), event(None, 1.0)],
+        p_error_log2: Some(-30.0),
+        ..Client::default()
+    };
+    Program {
+        client: Some(client),
+        server: Some(server),
+        quantized: Some(quantized),
+        configuration: "{}".to_owned(),
+        ..Program::default()
+    }
+}
+
+#[test]
+fn a_sound_program_passes() {
+    small_program().check().unwrap();
+    let values = server().values().unwrap();
+    assert_eq!(values.iter().map(|value| value.count).collect::<Vec<_>>(), [2, 1, 1]);
+}
+
+#[test]
+fn each_way_to_break_a_step_is_found() {
+    type Edit<T> = fn(&mut T);
+    let linear: [(Edit<Linear>, &str); 5] = [
+        (|step| step.inputs = vec![1], "no earlier step makes"),
+        (|step| step.rows = 2, "weights and bias do not fit"),
+        (|step| step.weights.push(0), "weights and bias do not fit"),
+        (|step| step.spacing = 0, "spacing is 0"),
+        (|step| step.spacing = SPACING + 1, "no multiple"),
+    ];
+    let bootstrap: [(Edit<Bootstrap>, &str); 7] = [
+        (|step| step.input = 9, "no earlier step makes"),
+        (|step| step.extension = 40, "too many accumulators"),
+        (|step| step.table_of.push(0), "not one table for each element"),
+        (|step| step.table_of = vec![1], "a table that does not exist"),
+        (|step| step.tables[0].values.clear(), "a table is empty"),
+        (|step| step.tables[0].values = vec![0; 9], "does not fit half the torus"),
+        (|step| step.spacing = 0, "spacing is 0"),
+    ];
+    let refusal = |server: &Server| server.check().unwrap_err().to_string();
+    for (edit, expected) in linear {
+        let mut server = server();
+        if let Some(Action::Linear(step)) = &mut server.steps[0].action {
+            edit(step);
+        }
+        assert!(refusal(&server).starts_with("step 0 (fc): ") && refusal(&server).contains(expected));
+    }
+    for (edit, expected) in bootstrap {
+        let mut server = server();
+        if let Some(Action::Bootstrap(step)) = &mut server.steps[1].action {
+            edit(step);
+        }
+        assert!(refusal(&server).starts_with("step 1 (relu): ") && refusal(&server).contains(expected));
+    }
+    let mut newer = server();
+    newer.steps[1].action = None;
+    assert!(refusal(&newer).contains("newer version"));
+}
+
+#[test]
+fn ports_and_outputs_must_fit() {
+    let refusal = |edit: fn(&mut Server)| {
+        let mut server = server();
+        edit(&mut server);
+        server.check().unwrap_err().to_string()
+    };
+    assert_eq!(refusal(|server| server.inputs[0].lo[0] = 4), "x: a range is empty");
+    assert!(refusal(|server| server.inputs[0].shape = vec![u64::MAX, 3]).contains("different numbers"));
+    assert!(refusal(|server| server.inputs[0].hi[0] = 99).contains("does not fit the torus"));
+    assert!(refusal(|server| server.output_values = vec![7]).contains("makes no such value"));
+    assert!(refusal(|server| server.output_values = vec![0]).contains("another size"));
+    assert!(refusal(|server| server.output_values = vec![]).contains("as many values"));
+    assert!(refusal(|server| server.parameters = None).contains("no parameters"));
+}
+
+#[test]
+fn client_and_server_must_fit_together() {
+    let refusal = |edit: fn(&mut Client)| {
+        let mut program = small_program();
+        edit(program.client.as_mut().unwrap());
+        program.check().unwrap_err().to_string()
+    };
+    assert!(refusal(|client| client.program_hash[0] ^= 1).contains("another server's part"));
+    assert!(refusal(|client| client.program_hash.clear()).contains("no hash"));
+    assert!(refusal(|client| client.quantize = None).contains("no quantize function"));
+    assert!(refusal(|client| client.quantize = client.dequantize.clone()).contains("not integer"));
+    assert!(refusal(|client| client.events.clear()).contains("events"));
+    assert!(refusal(|client| client.inputs[0].hi[0] = 1).contains("different inputs"));
+    let crossed =
+        |client: &mut Client| client.declared = vec![DeclaredRange { lo: vec![1.0], hi: vec![0.0] }];
+    assert_eq!(refusal(crossed), "x: the declared range is empty");
+    let three =
+        |client: &mut Client| client.declared = vec![DeclaredRange { lo: vec![0.0; 3], hi: vec![1.0; 3] }];
+    assert!(refusal(three).contains("neither one bound"));
+    let mut stripped = small_program();
+    stripped.quantized = None;
+    stripped.check().unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
+
+    /// Whoever alters a program can make its checksum fit: the checks themselves must hold.
+    #[test]
+    fn altered_content_never_panics(
+        at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = small_program().encode_to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(program) = Program::decode(bytes.as_slice()) {
+            drop(program.check());
+            drop(super::super::print(&program));
+        }
+        let cut = cut.index(bytes.len());
+        if let Ok(program) = Program::decode(&bytes[..cut]) {
+            drop(program.check());
+        }
+    }
+}
