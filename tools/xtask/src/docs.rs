@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::process::{build_tools, capture, command, tool, workspace};
+use crate::process::{build_tools, capitalized, capture, command, tool, workspace, write_whole};
 use crate::setup::mlir_prefix;
 
 /// Pages that `cml-translate --docs TOPIC` prints: the topic and the file.
@@ -55,16 +55,6 @@ fn write_pages(pages: &[Page]) -> Result<()> {
         println!("{} {}", if unchanged { "unchanged" } else { "written  " }, page.path.display());
     }
     Ok(())
-}
-
-/// Writes `path` so that it appears complete or not at all.
-fn write_whole(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().ok_or_else(|| anyhow!("{} has no folder", path.display()))?;
-    let part = path.with_extension("part");
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&part, text))
-        .and_then(|()| fs::rename(&part, path))
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn pages() -> Result<Vec<Page>> {
@@ -120,20 +110,9 @@ fn tidied(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-fn capitalized(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_definitions_follow_from_the_folder() {
-        assert_eq!(capitalized("tfhe"), "Tfhe");
-        assert_eq!(capitalized(""), "");
-    }
 
     #[test]
     fn pages_end_as_editors_leave_them() {

@@ -6,6 +6,7 @@
 mod architecture;
 mod demo;
 mod docs;
+mod new;
 mod process;
 mod python;
 mod setup;
@@ -40,6 +41,9 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// Write the files that something new begins with, and make it known
+    #[command(subcommand)]
+    New(New),
     /// Check only the rules of the tree: crate graph, places of C++ and unsafe code, sizes of files
     Architecture,
     /// Write the generated pages: passes, operators, pipelines, dialects
@@ -47,6 +51,22 @@ enum Task {
         /// Write nothing; fail if a page differs from what would be written
         #[arg(long)]
         check: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum New {
+    /// A pass: `cargo xtask new pass fuse_lookups`, or a conversion: `... qnn_to_fhe`
+    Pass {
+        /// In lower case with underscores; the flag is `cml-` and the name with hyphens
+        name: String,
+    },
+    /// An op of a dialect: `cargo xtask new op fhe round_up`
+    Op {
+        /// nn, qnn, fhe or tfhe
+        level: String,
+        /// The op without its dialect, in lower case with underscores
+        name: String,
     },
 }
 
@@ -64,12 +84,14 @@ fn perform(task: &Task) -> Result<()> {
     // Everything printed and run below is relative to the root, wherever in the tree cargo was called.
     let root = process::workspace();
     std::env::set_current_dir(&root).with_context(|| format!("cannot enter {}", root.display()))?;
-    match *task {
+    match task {
         Task::Setup { tests: false } => setup::setup(),
         Task::Setup { tests: true } => setup::setup().and_then(|()| python::provide()),
         Task::Demo => demo::demo(),
-        Task::Test { long } => test::test(long),
+        Task::Test { long } => test::test(*long),
+        Task::New(New::Pass { name }) => new::pass(&root, name),
+        Task::New(New::Op { level, name }) => new::op(&root, level, name),
         Task::Architecture => architecture::check(),
-        Task::Docs { check } => docs::docs(check),
+        Task::Docs { check } => docs::docs(*check),
     }
 }

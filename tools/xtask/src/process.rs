@@ -1,6 +1,7 @@
 //! Programs that xtask starts, and the folders they work in.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -94,9 +95,31 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// Writes `path` so that it appears complete or not at all.
+pub(crate) fn write_whole(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().ok_or_else(|| anyhow!("{} has no folder", path.display()))?;
+    let part = path.with_extension("part");
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&part, text))
+        .and_then(|()| fs::rename(&part, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// `word` with a capital letter, as C++ and TableGen name a level.
+pub(crate) fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn levels_get_a_capital_letter() {
+        assert_eq!(capitalized("tfhe"), "Tfhe");
+        assert_eq!(capitalized(""), "");
+    }
 
     #[test]
     fn a_shown_command_can_be_typed() {
