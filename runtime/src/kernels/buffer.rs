@@ -92,7 +92,7 @@ mod tests {
             assert_eq!(buffer.len(), length);
             assert!(buffer.iter().all(|word| *word == 0));
             buffer.iter_mut().zip(0..).for_each(|(word, index)| *word = index);
-            assert_eq!(buffer.iter().sum::<u64>(), (0..length as u64).sum());
+            assert_eq!(buffer.iter().sum::<u64>(), (0..length as u64).sum::<u64>());
         }
     }
 }

@@ -1,1 +1,24 @@
 //! The server: executors of a program.
+//!
+//! One walk over the steps serves three executors: on clear integers (exact), on phases with the predicted noise of every
+//! stage (simulated), and on ciphertexts (encrypted). The last two read the same test polynomials.
+
+mod bootstrap;
+mod clear;
+mod encrypted;
+mod error;
+mod events;
+mod key;
+mod simulated;
+mod switch;
+mod table;
+mod walk;
+
+pub use clear::Clear;
+pub use encrypted::{Encrypted, Lists};
+pub use error::Error;
+pub use key::ServerKey;
+pub use simulated::Simulated;
+pub use switch::Switched;
+pub use table::TestPolynomial;
+pub use walk::{BootstrapStep, CheckedServer, Executor, LinearStep};

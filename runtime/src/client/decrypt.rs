@@ -1,0 +1,116 @@
+//! Decryption of a program's outputs.
+
+use super::encoding::decode;
+use super::files;
+use super::shapes::{Shapes, modulus};
+use super::{ClientKey, Error, ProgramHash};
+use crate::program::FileKind;
+use crate::program::message::{Client, EncryptedPort, ParameterSet};
+use rayon::prelude::*;
+use std::path::Path;
+use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
+
+/// Encrypted results of some samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncryptedOutputs {
+    pub(crate) program: ProgramHash,
+    /// For each sample and each output all ciphertexts, one after the other: mask, then body.
+    pub(crate) samples: Vec<Vec<Vec<u64>>>,
+}
+
+/// Decrypted integers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decrypted {
+    /// For each sample one list for each output, elements row-major.
+    pub samples: Vec<Vec<Vec<i64>>>,
+    /// How many integers are outside of their proved range: not 0 only if something went wrong on the way.
+    pub out_of_range: u64,
+}
+
+/// Decrypts all outputs of all samples.
+///
+/// # Errors
+/// If the key or the ciphertexts are of another program.
+pub fn decrypt(key: &ClientKey, client: &Client, outputs: &EncryptedOutputs) -> Result<Decrypted, Error> {
+    key.expect_program(client)?;
+    client.outputs.iter().try_for_each(|port| port.check().map(drop))?;
+    let size = Shapes::new(key.parameters()).big_size().0;
+    let fits = |lists: &Vec<Vec<u64>>| {
+        lists.len() == client.outputs.len()
+            && lists.iter().zip(&client.outputs).all(|(list, port)| list.len() == port.elements() * size)
+    };
+    if outputs.program != *key.program() || !outputs.samples.iter().all(fits) {
+        return Err(Error::Mixed);
+    }
+    let sample = |lists: &Vec<Vec<u64>>| {
+        let pairs = lists.iter().zip(&client.outputs);
+        pairs.map(|(list, port)| decrypt_list(key, port, list)).collect::<Vec<_>>()
+    };
+    let samples: Vec<_> = outputs.samples.iter().map(sample).collect();
+    let out_of_range = samples.iter().map(|lists| count_out_of_range(&client.outputs, lists)).sum();
+    Ok(Decrypted { samples, out_of_range })
+}
+
+fn decrypt_list(key: &ClientKey, port: &EncryptedPort, list: &[u64]) -> Vec<i64> {
+    let size = Shapes::new(key.parameters()).big_size().0;
+    let ciphertexts = list.par_chunks_exact(size).enumerate();
+    let integer = |(element, words): (usize, &[u64])| {
+        let ciphertext = LweCiphertext::from_container(words, modulus());
+        let phase = decrypt_lwe_ciphertext(&key.big_secret(), &ciphertext).0;
+        decode(phase, port.spacing, port.lo[element], port.hi[element])
+    };
+    ciphertexts.map(integer).collect()
+}
+
+/// How many integers of one sample are outside of what the program proved.
+pub(crate) fn count_out_of_range(ports: &[EncryptedPort], lists: &[Vec<i64>]) -> u64 {
+    let outside = |(port, list): (&EncryptedPort, &Vec<i64>)| {
+        let bounds = port.lo.iter().zip(&port.hi);
+        list.iter().zip(bounds).filter(|(value, (lo, hi))| !(*lo..=*hi).contains(value)).count() as u64
+    };
+    ports.iter().zip(lists).map(outside).sum()
+}
+
+impl EncryptedOutputs {
+    /// How many samples there are.
+    #[must_use]
+    pub fn sample_count(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Adds the samples of another run of the same program.
+    pub fn append(&mut self, mut other: Self) {
+        self.samples.append(&mut other.samples);
+    }
+
+    /// Writes the ciphertexts.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let count = (self.samples.len() as u64).to_le_bytes();
+        let lists: Vec<_> = self.samples.iter().flatten().map(|list| files::to_bytes(list)).collect();
+        let payload: Vec<&[u8]> =
+            std::iter::once(&count[..]).chain(lists.iter().map(Vec::as_slice)).collect();
+        files::write(path, FileKind::EncryptedOutput, &self.program, &payload)
+    }
+
+    /// Reads the outputs of a program.
+    ///
+    /// # Errors
+    /// For a file that does not hold them, says why.
+    pub fn load(path: &Path, client: &Client) -> Result<Self, Error> {
+        let (program, set): (_, &ParameterSet) = (client.hash()?, client.parameter_set()?);
+        let size = Shapes::new(set).big_size().0;
+        let payload = files::read(path, FileKind::EncryptedOutput, &program)?;
+        let per_sample: u64 = client.outputs.iter().map(|port| 8 * (port.elements() * size) as u64).sum();
+        let mut rest = files::samples(path, &payload, per_sample)?;
+        let mut samples = Vec::new();
+        for _ in 0..rest.count {
+            let lists =
+                client.outputs.iter().map(|port| files::to_words(rest.take(8 * port.elements() * size)));
+            samples.push(lists.collect());
+        }
+        Ok(Self { program, samples })
+    }
+}
