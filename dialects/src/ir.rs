@@ -553,6 +553,8 @@ pub struct Signature<'c> {
     pub output_names: Vec<String>,
     /// Where it comes from.
     pub location: Location<'c>,
+    /// What else is said of it.
+    pub attributes: Vec<(&'static str, Attribute<'c>)>,
 }
 
 /// Builds a function; `body` fills its block, and says what to return.
@@ -584,10 +586,83 @@ where
     region.append_block(block);
     let make = Make(context);
     let ty = TypeAttribute::new(FunctionType::new(context, &signature.inputs, &outputs).into());
-    let attributes = [
+    let mut attributes = vec![
         (Identifier::new(context, INPUT_NAMES), make.strings(&signature.input_names)),
         (Identifier::new(context, OUTPUT_NAMES), make.strings(&signature.output_names)),
     ];
+    attributes
+        .extend(signature.attributes.iter().map(|(name, value)| (Identifier::new(context, name), *value)));
     let name = StringAttribute::new(context, &signature.name);
     Ok(melior::dialect::func::func(context, name, ty, region, &attributes, place))
+}
+
+/// Copies an op that has no regions into another block, with other operands and the same results and attributes.
+///
+/// # Errors
+/// [`IrError::Build`]
+pub fn clone_op<'c, 'b>(
+    op: OperationRef<'c, '_>,
+    operands: &[Value<'c, 'b>],
+    block: &'b Block<'c>,
+) -> Result<Value<'c, 'b>, IrError> {
+    let attributes: Vec<_> =
+        (0..op.attribute_count()).filter_map(|index| op.attribute_at(index).ok()).collect();
+    let results: Vec<_> = op.results().map(|result| result.r#type()).collect();
+    let name = op_name(op);
+    let copy = OperationBuilder::new(&name, op.location())
+        .add_operands(operands)
+        .add_attributes(&attributes)
+        .add_results(&results)
+        .build()
+        .map_err(|source| IrError::Build { op: name.clone(), source })?;
+    result(block.append_operation(copy))
+}
+
+/// Puts new functions in the place of an old one.
+pub fn replace_function<'c>(old: Function<'c, '_>, new: Vec<Operation<'c>>) {
+    let rewriter = melior::IrRewriter::from_op(old.op);
+    let base = rewriter.as_rewriter_base();
+    for function in new {
+        base.insert(function);
+    }
+    base.erase_op(old.op);
+}
+
+/// Which value of an old block became which of a new one.
+#[derive(Default)]
+pub struct Mapping<'c, 'b>(std::collections::BTreeMap<usize, Value<'c, 'b>>);
+
+impl<'c, 'b> Mapping<'c, 'b> {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(std::collections::BTreeMap::new())
+    }
+
+    /// Remembers a pair.
+    pub fn insert(&mut self, old: Value<'_, '_>, new: Value<'c, 'b>) {
+        self.0.insert(key(old), new);
+    }
+
+    /// The new value, if there is one.
+    #[must_use]
+    pub fn find(&self, old: Value<'_, '_>) -> Option<Value<'c, 'b>> {
+        self.0.get(&key(old)).copied()
+    }
+
+    /// The new value.
+    ///
+    /// # Errors
+    /// [`IrError::Expected`] if the old one has not been mapped yet.
+    pub fn get(&self, op: OperationRef<'_, '_>, old: Value<'_, '_>) -> Result<Value<'c, 'b>, IrError> {
+        self.find(old).ok_or_else(|| expected(op, "operands made by earlier ops"))
+    }
+
+    /// The new operands of an op.
+    ///
+    /// # Errors
+    /// [`IrError::Expected`] if one has not been mapped yet.
+    pub fn operands(&self, op: OperationRef<'_, '_>) -> Result<Vec<Value<'c, 'b>>, IrError> {
+        operands(op).into_iter().map(|old| self.get(op, old)).collect()
+    }
 }

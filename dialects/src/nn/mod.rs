@@ -54,6 +54,7 @@ pub fn build<'c>(context: &'c Context, graph: &Graph, model: &str) -> Result<Mod
         input_names: graph.inputs.iter().map(|port| port.name.clone()).collect(),
         output_names: graph.output_names.clone(),
         location: place,
+        attributes: Vec::new(),
     };
     let function = build_function(context, &signature, |block, arguments| {
         let mut values = arguments.to_vec();

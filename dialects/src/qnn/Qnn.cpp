@@ -1,13 +1,14 @@
 // The dialect `qnn`: verifiers, and checked construction of `quant` types (MLIR's C API does not verify them).
+#include "../shapes.h"
 #include "mlir-c/IR.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Registration.h"
 #include "mlir/Dialect/Quant/IR/Quant.h"
 #include "mlir/Dialect/Quant/IR/QuantTypes.h"
-#include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "QnnDialect.h.inc"
@@ -32,87 +33,165 @@ void qnn::QnnDialect::initialize() {
 }
 
 static RankedTensorType tensor(Value value) { return cast<RankedTensorType>(value.getType()); }
+static QuantizedType quantized(Value value) { return cast<QuantizedType>(tensor(value).getElementType()); }
+
+/// Scale and zero point of the channel `index` of a quantized type.
+static std::pair<double, int64_t> channel(QuantizedType type, int64_t index) {
+  if (auto axes = dyn_cast<UniformQuantizedPerAxisType>(type))
+    return {axes.getScales()[index], axes.getZeroPoints()[index]};
+  auto uniform = cast<UniformQuantizedType>(type);
+  return {uniform.getScale(), uniform.getZeroPoint()};
+}
 
 /// What `quant` itself leaves unchecked: zero points in range, as many scales as the axis has indices.
-static LogicalResult verifyQuantized(Operation *op, RankedTensorType type) {
-  auto element = dyn_cast<QuantizedType>(type.getElementType());
-  if (!element)
-    return op->emitOpError() << "needs a tensor of quantized elements, found " << type;
-  auto inRange = [&](int64_t zero) {
-    return zero >= element.getStorageTypeMin() && zero <= element.getStorageTypeMax();
-  };
-  if (auto uniform = dyn_cast<UniformQuantizedType>(element))
-    return inRange(uniform.getZeroPoint()) ? success() : op->emitOpError() << "zero point is outside of the range";
+static LogicalResult verifyQuantized(Operation *op, QuantizedType element, Extents shape) {
   auto axes = dyn_cast<UniformQuantizedPerAxisType>(element);
-  if (!axes)
-    return op->emitOpError() << "needs uniform quantization, found " << element;
-  int64_t axis = axes.getQuantizedDimension();
-  if (axis >= type.getRank() || type.getDimSize(axis) != int64_t(axes.getScales().size()))
-    return op->emitOpError() << "has " << axes.getScales().size() << " scales, which axis " << axis << " does not have";
-  return llvm::all_of(axes.getZeroPoints(), inRange) ? success()
-                                                     : op->emitOpError() << "zero point is outside of the range";
+  int64_t axis = axes ? axes.getQuantizedDimension() : 0, count = axes ? axes.getScales().size() : 1;
+  if (axes && (axis < 0 || axis >= int64_t(shape.size()) || shape[axis] != count))
+    return op->emitOpError() << "has " << count << " scales, which axis " << axis << " does not have";
+  for (int64_t index = 0; index < count; ++index) {
+    int64_t zero = channel(element, index).second;
+    if (zero < element.getStorageTypeMin() || zero > element.getStorageTypeMax())
+      return op->emitOpError() << "zero point " << zero << " is outside of " << element.getStorageTypeMin() << " to "
+                               << element.getStorageTypeMax();
+  }
+  return success();
 }
 
-LogicalResult qnn::QuantizeOp::verify() {
-  if (tensor(getInput()).getShape() != tensor(getResult()).getShape())
-    return emitOpError() << "changes the shape";
-  return verifyQuantized(*this, tensor(getResult()));
+static LogicalResult verifyQuantized(Operation *op, Value value) {
+  return verifyQuantized(op, quantized(value), shapeOf(value));
 }
 
-LogicalResult qnn::DequantizeOp::verify() {
-  if (tensor(getInput()).getShape() != tensor(getResult()).getShape())
-    return emitOpError() << "changes the shape";
-  return verifyQuantized(*this, tensor(getInput()));
+LogicalResult qnn::QuantizeOp::verify() { return verifyQuantized(*this, getResult()); }
+LogicalResult qnn::DequantizeOp::verify() { return verifyQuantized(*this, getInput()); }
+
+LogicalResult qnn::DequantizeOp::inferReturnTypes(MLIRContext *context, std::optional<Location>, Adaptor adaptor,
+                                                  SmallVectorImpl<Type> &types) {
+  types.push_back(RankedTensorType::get(shapeOf(adaptor.getInput()), Float32Type::get(context)));
+  return success();
+}
+
+/// The accumulator's scales must be the products of those of input and weights, its zero points 0.
+static LogicalResult verifyAccumulator(qnn::MatmulOp op, QuantizedType weights, int64_t columns) {
+  QuantizedType input = quantized(op.getInput()), result = quantized(op.getResult());
+  auto axes = dyn_cast<UniformQuantizedPerAxisType>(result);
+  if (axes && axes.getQuantizedDimension() != tensor(op.getResult()).getRank() - 1)
+    return op->emitOpError() << "needs accumulator scales along the last axis, found axis " << axes.getQuantizedDimension();
+  for (int64_t column = 0; column < columns; ++column) {
+    auto [scale, zero] = channel(result, column);
+    double product = channel(input, 0).first * channel(weights, column).first;
+    if (zero != 0 || channel(weights, column).second != 0)
+      return op->emitOpError() << "needs weights and an accumulator of zero point 0";
+    if (!(std::abs(scale - product) <= 1e-6 * product))
+      return op->emitOpError() << "accumulator scale of column " << column << " is " << scale << ", the product is "
+                               << product;
+  }
+  return success();
+}
+
+static LogicalResult verifyPair(Operation *op, std::optional<Extents> lows, std::optional<Extents> highs, int64_t count) {
+  if (lows.has_value() == highs.has_value() &&
+      (!lows || (int64_t(lows->size()) == count && int64_t(highs->size()) == count)))
+    return success();
+  return op->emitOpError() << "needs one low and one high for each of " << count << " elements";
 }
 
 LogicalResult qnn::MatmulOp::verify() {
   auto input = tensor(getInput()), result = tensor(getResult());
   auto weights = cast<ShapedType>(getWeights().getType());
-  if (failed(verifyQuantized(*this, input)) || failed(verifyQuantized(*this, result)))
+  if (failed(verifyQuantized(*this, getInput())) || failed(verifyQuantized(*this, getResult())))
     return failure();
   if (!isa<UniformQuantizedType>(input.getElementType()))
     return emitOpError() << "needs one scale for the whole input: a scale per channel does not factor out of a sum";
-  if (weights.getRank() != 2 || input.getRank() < 1 || input.getShape().back() != weights.getDimSize(0) ||
-      result.getShape().back() != weights.getDimSize(1))
+  if (weights.getRank() != 2 || input.getRank() < 1 || input.getRank() != result.getRank() ||
+      input.getShape().back() != weights.getDimSize(0) || result.getShape().back() != weights.getDimSize(1) ||
+      input.getShape().drop_back() != result.getShape().drop_back() || !hasAtMost(weights, maxWeights))
     return emitOpError() << "shapes do not fit: " << input << " times " << weights << " gives " << result;
   auto type = dyn_cast<QuantizedType>(getWeightType());
-  if (!type)
-    return emitOpError() << "needs a quantized weight type, found " << getWeightType();
+  if (!type || !isa<UniformQuantizedType, UniformQuantizedPerAxisType>(type))
+    return emitOpError() << "needs a quant.uniform weight type, found " << getWeightType();
+  auto axes = dyn_cast<UniformQuantizedPerAxisType>(type);
+  if (axes && axes.getQuantizedDimension() != 1)
+    return emitOpError() << "needs weight scales along axis 1, found axis " << axes.getQuantizedDimension();
+  if (failed(verifyQuantized(*this, type, weights.getShape())) || failed(verifyAccumulator(*this, type, weights.getDimSize(1))))
+    return failure();
   for (int64_t weight : getWeights().getValues<int64_t>())
     if (weight < type.getStorageTypeMin() || weight > type.getStorageTypeMax())
       return emitOpError() << "weight " << weight << " is outside of " << type.getStorageTypeMin() << " to "
                            << type.getStorageTypeMax();
-  auto lows = getLows(), highs = getHighs();
-  if (lows.has_value() != highs.has_value() ||
-      (lows && (int64_t(lows->size()) != result.getNumElements() || lows->size() != highs->size())))
-    return emitOpError() << "needs one low and one high for each of " << result.getNumElements() << " elements";
-  return success();
+  if (failed(verifyPair(*this, getMeasuredLows(), getMeasuredHighs(), result.getNumElements())))
+    return failure();
+  return verifyPair(*this, getLows(), getHighs(), result.getNumElements());
 }
 
 LogicalResult qnn::LookupOp::verify() {
-  auto input = tensor(getInput());
-  if (failed(verifyQuantized(*this, input)) || failed(verifyQuantized(*this, tensor(getResult()))))
+  if (failed(verifyQuantized(*this, getInput())) || failed(verifyQuantized(*this, getResult())))
     return failure();
-  if (input.getShape() != tensor(getResult()).getShape())
-    return emitOpError() << "changes the shape";
-  if (getTables().size() != getFirsts().size() || int64_t(getTableOf().size()) != input.getNumElements())
-    return emitOpError() << "needs a first value for each table and a table for each of " << input.getNumElements()
-                         << " elements";
+  int64_t count = tensor(getInput()).getNumElements();
+  if (getTables().size() != getFirsts().size() || int64_t(getTableOf().size()) != count)
+    return emitOpError() << "needs a first value for each table and a table for each of " << count << " elements";
+  for (auto [index, table] : llvm::enumerate(getTables().getAsRange<DenseI64ArrayAttr>())) {
+    int64_t last;
+    if (table.empty() || llvm::AddOverflow(getFirsts()[index], table.size() - 1, last))
+      return emitOpError() << "table " << index << " is empty, or covers more than 64-bit integers";
+    for (int64_t entry : table.asArrayRef())
+      if (entry < quantized(getResult()).getStorageTypeMin() || entry > quantized(getResult()).getStorageTypeMax())
+        return emitOpError() << "table " << index << " has an entry " << entry << ", which the result does not store";
+  }
   for (int64_t index : getTableOf())
     if (index < 0 || index >= int64_t(getTables().size()))
       return emitOpError() << "table " << index << " does not exist";
   return success();
 }
 
-LogicalResult qnn::ReshapeOp::verify() {
-  if (tensor(getInput()).getNumElements() != tensor(getResult()).getNumElements())
-    return emitOpError() << "changes the number of elements";
+/// Every element must keep its quantizer.
+static LogicalResult verifyMoved(Operation *op, const Sources &sources) {
+  auto number = [](Value value, int64_t element) -> int64_t {
+    auto axes = dyn_cast<UniformQuantizedPerAxisType>(quantized(value));
+    if (!axes)
+      return 0;
+    Extents shape = shapeOf(value);
+    int64_t axis = axes.getQuantizedDimension(), inner = ShapedType::getNumElements(shape.drop_front(axis + 1));
+    return element / inner % shape[axis];
+  };
+  Value result = op->getResult(0);
+  if (failed(verifyQuantized(op, result)))
+    return failure();
+  for (Value input : op->getOperands()) {
+    QuantizedType from = quantized(input), to = quantized(result);
+    if (failed(verifyQuantized(op, input)))
+      return failure();
+    if (from.getStorageTypeMin() != to.getStorageTypeMin() || from.getStorageTypeMax() != to.getStorageTypeMax())
+      return op->emitOpError() << "changes the stored range";
+  }
+  for (auto [index, source] : llvm::enumerate(sources)) {
+    Value input = op->getOperand(source.first);
+    if (channel(quantized(input), number(input, source.second)) != channel(quantized(result), number(result, index)))
+      return op->emitOpError() << "changes scale or zero point of element " << index;
+  }
   return success();
 }
 
-OpFoldResult qnn::ReshapeOp::fold(FoldAdaptor) {
-  return getInput().getType() == getType() ? OpFoldResult(getInput()) : nullptr;
+LogicalResult qnn::ReshapeOp::verify() {
+  if (tensor(getInput()).getNumElements() != tensor(getResult()).getNumElements())
+    return emitOpError() << "changes the number of elements";
+  return verifyMoved(*this, reshapeSources(getInput()));
 }
+
+LogicalResult qnn::TransposeOp::verify() {
+  auto shape = transposedShape([&] { return emitOpError(); }, shapeOf(getInput()), getPermutation());
+  return failed(expectShape(*this, shape)) ? failure()
+                                           : verifyMoved(*this, transposeSources(getInput(), getPermutation()));
+}
+
+LogicalResult qnn::ConcatOp::verify() {
+  auto shape = concatenatedShape([&] { return emitOpError(); }, getInputs(), getAxis());
+  return failed(expectShape(*this, shape)) ? failure() : verifyMoved(*this, concatSources(getInputs(), getAxis()));
+}
+
+OpFoldResult qnn::ReshapeOp::fold(FoldAdaptor) { return foldReshape(*this); }
+OpFoldResult qnn::TransposeOp::fold(FoldAdaptor) { return foldTranspose(*this); }
+OpFoldResult qnn::ConcatOp::fold(FoldAdaptor) { return foldConcat(*this); }
 
 extern "C" {
 MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(Qnn, qnn);

@@ -12,38 +12,57 @@ def Qnn_Dialect : Dialect {
     Accumulators are `!quant.uniform<i32:f32, ...>` too: exact integers with the scale that they stand for. Float ops of `nn`
     may stand between a `qnn.dequantize` and a `qnn.quantize`, until `cml-fuse-float-chains` turns them into tables.
     From `cml-split-client-server` on, a module holds `@client_in`, `@server` and `@client_out`.
+
+    Every op refuses what `quant` itself accepts and no interpreter could run: a zero point outside of the stored range, and
+    a number of scales that the quantized axis does not have.
   }];
   let cppNamespace = "::cml::qnn";
   let dependentDialects = ["::mlir::quant::QuantDialect"];
 }
 
-def Qnn_Tensor : StaticShapeTensorOf<[AnyType]>;
-def Qnn_FloatTensor : StaticShapeTensorOf<[F32]>;
+class Qnn_Limited<list<Type> elements, string words>
+    : ConfinedType<StaticShapeTensorOf<elements>, [CPred<"::cml::hasAtMost($_self, ::cml::maxCiphertexts)">],
+                   "tensor of " # words # " with static shape and at most 2^22 elements">;
+def Qnn_Element : Type<CPred<"::llvm::isa<::mlir::quant::UniformQuantizedType, "
+                             "::mlir::quant::UniformQuantizedPerAxisType>($_self)">, "quant.uniform">;
+def Qnn_Tensor : Qnn_Limited<[Qnn_Element], "quant.uniform">;
+def Qnn_FloatTensor : Qnn_Limited<[F32], "f32">;
+def Qnn_Tables : TypedArrayAttrBase<DenseI64ArrayAttr, "array of i64 arrays, one for each table">;
 
-class Qnn_Op<string mnemonic, list<Trait> traits = []> : Op<Qnn_Dialect, mnemonic, !listconcat([Pure], traits)>;
+class Qnn_Op<string mnemonic, list<Trait> traits = []> : Op<Qnn_Dialect, mnemonic, !listconcat([Pure], traits)> {
+  let hasVerifier = 1;
+}
 
-def Qnn_QuantizeOp : Qnn_Op<"quantize"> {
-  let summary = "clip(round_half_even(x / scale) + zero_point, lo, hi)";
+def Qnn_QuantizeOp : Qnn_Op<"quantize", [SameOperandsAndResultShape]> {
+  let summary = "Floats to stored integers";
+  let description = [{
+    `q = clip(round_half_even(x / scale) + zero_point, lo, hi)`, with scales, zero points and stored range lo..hi of the result's
+    type. Division and rounding are done in f32, as ONNX does. A NaN is an error when it is run.
+  }];
   let arguments = (ins Qnn_FloatTensor:$input);
   let results = (outs Qnn_Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
-  let hasVerifier = 1;
 }
 
-def Qnn_DequantizeOp : Qnn_Op<"dequantize"> {
-  let summary = "scale * (q - zero_point)";
-  let description = "The product is computed in f64 and rounded to f32 once.";
+def Qnn_DequantizeOp : Qnn_Op<"dequantize", [SameOperandsAndResultShape, InferTypeOpAdaptor]> {
+  let summary = "Stored integers to the floats that they stand for";
+  let description = "`x = scale * (q - zero_point)`. The product is computed in f64 and rounded to f32 once.";
   let arguments = (ins Qnn_Tensor:$input);
   let results = (outs Qnn_FloatTensor:$result);
   let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
-  let hasVerifier = 1;
 }
 
 def Qnn_MatmulOp : Qnn_Op<"matmul"> {
-  let summary = "acc[.., j] = sum over i of (q[.., i] - zero_point) * weights[i, j], exact";
+  let summary = "Exact product of stored integers and clear weights";
   let description = [{
-    The input has one scale. The weights are stored integers of type `weight_type` (zero point 0), with one scale or one for
-    each column. The accumulator's scales are the products; its zero point is 0.
+    `acc[.., j] = sum over i of (q[.., i] - zero_point) * weights[i, j]`, on integers.
+
+    The input has one scale: a scale per channel does not factor out of a sum. The weights are stored integers of type
+    `weight_type`, zero point 0, with one scale, or one for each column (axis 1). The scales of the accumulator are the products
+    of both; its zero point is 0.
+
+    `lows` and `highs` are the range of each element of the accumulator, row-major, as `cml-infer-ranges` proved it;
+    `measured_lows` and `measured_highs` are what calibration saw, for the report alone.
   }];
   let arguments = (ins Qnn_Tensor:$input, I64ElementsAttr:$weights, TypeAttr:$weight_type,
                        OptionalAttr<DenseI64ArrayAttr>:$lows, OptionalAttr<DenseI64ArrayAttr>:$highs,
@@ -54,42 +73,52 @@ def Qnn_MatmulOp : Qnn_Op<"matmul"> {
     (`measured_lows` $measured_lows^)? (`measured_highs` $measured_highs^)? attr-dict
     `:` qualified(type($input)) `->` qualified(type($result))
   }];
-  let hasVerifier = 1;
 }
 
-def Qnn_LookupOp : Qnn_Op<"lookup"> {
-  let summary = "element i becomes tables[table_of[i]][q[i] - zero_point - firsts[table_of[i]]]";
+def Qnn_LookupOp : Qnn_Op<"lookup", [SameOperandsAndResultShape]> {
+  let summary = "A table of integers for each element";
   let description = [{
-    Inputs count without their zero point, results are stored integers. Elements are numbered in row-major order; tables may be shared.
+    `r[i] = tables[t][q[i] - zero_point - firsts[t]]` with `t = table_of[i]`. Inputs count without their zero point, results are
+    stored integers. Elements are numbered in row-major order; tables may be shared. An integer that its table does not
+    cover is an error when it is run.
   }];
-  let arguments = (ins Qnn_Tensor:$input, TypedArrayAttrBase<DenseI64ArrayAttr, "tables">:$tables,
-                       DenseI64ArrayAttr:$firsts, DenseI64ArrayAttr:$table_of);
+  let arguments = (ins Qnn_Tensor:$input, Qnn_Tables:$tables, DenseI64ArrayAttr:$firsts, DenseI64ArrayAttr:$table_of);
   let results = (outs Qnn_Tensor:$result);
   let assemblyFormat = [{
     $input `tables` $tables `firsts` $firsts `of` $table_of attr-dict `:` qualified(type($input)) `->` qualified(type($result))
   }];
-  let hasVerifier = 1;
 }
 
-def Qnn_ReshapeOp : Qnn_Op<"reshape"> {
-  let summary = "the same elements in row-major order under another shape";
-  let arguments = (ins Qnn_Tensor:$input);
+class Qnn_Movement<string mnemonic> : Qnn_Op<mnemonic> {
   let results = (outs Qnn_Tensor:$result);
-  let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
-def Qnn_TransposeOp : Qnn_Op<"transpose"> {
-  let summary = "axis i of the result is axis permutation[i] of the input";
+def Qnn_ReshapeOp : Qnn_Movement<"reshape"> {
+  let summary = "The same elements under another shape";
+  let description = [{
+    Elements keep their row-major order, and each its scale, zero point and stored range: where scales go along an axis, the
+    types of operand and result must give every element the same ones.
+  }];
+  let arguments = (ins Qnn_Tensor:$input);
+  let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
+}
+
+def Qnn_TransposeOp : Qnn_Movement<"transpose"> {
+  let summary = "Axes in another order";
+  let description = [{
+    Axis i of the result is axis `permutation[i]` of the input. Each element keeps its scale, zero point and stored range.
+  }];
   let arguments = (ins Qnn_Tensor:$input, DenseI64ArrayAttr:$permutation);
-  let results = (outs Qnn_Tensor:$result);
   let assemblyFormat = "$input $permutation attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
 }
 
-def Qnn_ConcatOp : Qnn_Op<"concat"> {
-  let summary = "joins tensors of one element type along an axis";
+def Qnn_ConcatOp : Qnn_Movement<"concat"> {
+  let summary = "Tensors joined along an axis";
+  let description = [{
+    The inputs follow each other along `axis`; they agree in every other extent. Each element keeps its scale, zero point and
+    stored range.
+  }];
   let arguments = (ins Variadic<Qnn_Tensor>:$inputs, I64Attr:$axis);
-  let results = (outs Qnn_Tensor:$result);
   let assemblyFormat = "$inputs `axis` $axis attr-dict `:` qualified(type($inputs)) `->` qualified(type($result))";
 }

@@ -57,6 +57,9 @@ pub enum PassError {
     /// The clear computation failed.
     #[error(transparent)]
     Reference(#[from] cml_runtime::reference::Error),
+    /// A file of the options could not be read.
+    #[error(transparent)]
+    Arrays(#[from] cml_runtime::arrays::Error),
     /// The model cannot be compiled so; the sentence says what would help.
     #[error("{node}: {message}")]
     Model {
@@ -158,6 +161,15 @@ macro_rules! passes {
 
 passes! {
     crate::transforms::fold_constants::FoldConstants,
+    crate::transforms::fold_batch_norm::FoldBatchNorm,
+    crate::transforms::decompose_gemm::DecomposeGemm,
+    crate::transforms::calibrate::Calibrate,
+    crate::transforms::insert_quantizers::InsertQuantizers,
+    crate::conversions::nn_to_qnn::NnToQnn,
+    crate::transforms::split_client_server::SplitClientServer,
+    crate::transforms::infer_ranges::InferRanges,
+    crate::transforms::fuse_float_chains::FuseFloatChains,
+    crate::conversions::qnn_to_fhe::QnnToFhe,
 }
 
 /// Makes our passes and named pipelines, and MLIR's canonicalizer, CSE and their like, known by name in this process. Any

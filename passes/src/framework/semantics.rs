@@ -5,9 +5,10 @@ use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Function, IrError, functions, op_name, tensor_element};
 use cml_dialects::qnn::{CLIENT_IN, CLIENT_OUT, SERVER};
 use cml_dialects::{ffi, nn, tfhe};
-use cml_runtime::program::message::Server;
+use cml_runtime::program::message::{EncryptedPort, Server};
 use cml_runtime::reference::message::{Element, Graph};
 use cml_runtime::reference::{Error, Value};
+use cml_runtime::server::CheckedServer;
 use melior::ir::{OperationRef, ValueLike};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -42,6 +43,12 @@ pub enum MeaningError {
     /// Running it failed.
     #[error(transparent)]
     Run(#[from] Error),
+    /// Running the server's steps failed.
+    #[error(transparent)]
+    Steps(#[from] cml_runtime::server::Error),
+    /// A result does not have the shape that its port says.
+    #[error("{0}")]
+    Shape(String),
 }
 
 fn zeros(function: Function<'_, '_>, values: &[melior::ir::Value<'_, '_>]) -> Result<Vec<i64>, IrError> {
@@ -91,12 +98,26 @@ impl Meaning {
             first.iter().zip(&self.input_zeros).map(|(value, zero)| shifted(value, -zero)).collect();
         let returned = match server {
             ServerPart::Graph(graph) => graph.run(&sent)?,
-            ServerPart::Steps(_) => return Err(IrError::NoFunction { name: "steps".into() }.into()),
+            ServerPart::Steps(server) => run_steps(server, &sent)?,
         };
         let returned: Vec<_> =
             returned.iter().zip(&self.output_zeros).map(|(value, zero)| shifted(value, *zero)).collect();
         Ok(last.run(&returned)?)
     }
+}
+
+/// Runs the steps on integers; the ports say the shapes of what comes out.
+fn run_steps(server: &Server, inputs: &[Value]) -> Result<Vec<Value>, MeaningError> {
+    let flat: Vec<Vec<i64>> = inputs
+        .iter()
+        .map(|value| value.as_integers().map(|array| array.iter().copied().collect()).unwrap_or_default())
+        .collect();
+    let outputs = CheckedServer::new(server)?.run_clear(&flat)?;
+    let shaped = |(port, elements): (&EncryptedPort, Vec<i64>)| {
+        let shape: Vec<usize> = port.shape.iter().map(|extent| *extent as usize).collect();
+        Value::integers(&shape, elements).map_err(|fault| MeaningError::Shape(fault.to_string()))
+    };
+    server.outputs.iter().zip(outputs).map(shaped).collect()
 }
 
 fn shifted(value: &Value, by: i64) -> Value {

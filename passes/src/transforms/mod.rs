@@ -1,3 +1,12 @@
 //! Passes that stay on one level.
 
+pub mod calibrate;
+pub mod decompose_gemm;
+pub mod fold_batch_norm;
 pub mod fold_constants;
+pub mod fuse_float_chains;
+pub mod infer_ranges;
+pub mod insert_quantizers;
+pub mod quantization;
+pub mod split_client_server;
+mod rewrite;

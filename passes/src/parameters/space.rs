@@ -1,0 +1,153 @@
+//! What is searched: shapes, dimensions, decompositions, extensions. One function or constant for each dimension.
+
+use cml_runtime::parameters::{noise, security};
+use cml_runtime::program::message::ParameterSet;
+use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
+
+/// log2 of the polynomial sizes.
+const LOG2_SIZES: std::ops::RangeInclusive<u32> = 8..=17;
+
+/// Largest number of mask polynomials.
+const MAX_GLWE_DIMENSION: usize = 6;
+
+/// Dimensions of the big key: below there is too much noise for any table, above only single polynomials are of use, since
+/// the noise has reached its floor.
+const BIG_DIMENSIONS: std::ops::RangeInclusive<usize> = 512..=4096;
+
+/// Dimensions of the small key: from where the security curves begin to where the widest tables end.
+const SMALL_DIMENSIONS: std::ops::RangeInclusive<u32> = 450..=1500;
+
+/// Steps in which small dimensions are searched: every one of the second is reached by the first search's bound.
+pub(super) const STRIDES: [usize; 2] = [32, 2];
+
+/// Largest log2 of the number of accumulators.
+const MAX_EXTENSION: u32 = 8;
+
+/// Largest log2 of the coefficients of all accumulators together.
+const MAX_LOG2_COEFFICIENTS: u32 = 17;
+
+const MAX_BOOTSTRAP_LEVEL: u32 = 6;
+/// Digits beyond the mantissa of the Fourier transform are lost.
+const MAX_BOOTSTRAP_BITS: u32 = 52;
+const MAX_KEYSWITCH_LEVEL: u32 = 16;
+const MAX_KEYSWITCH_BITS: u32 = 40;
+const MAX_KEYSWITCH_BASE: u32 = 25;
+
+/// Shapes of the accumulators.
+pub(super) fn shapes() -> impl Iterator<Item = GlweShape> {
+    let shape = |(log2_size, dimension)| GlweShape { dimension, polynomial_size: 1 << log2_size };
+    let all = LOG2_SIZES.flat_map(|size| (1..=MAX_GLWE_DIMENSION).map(move |k| (size, k))).map(shape);
+    all.filter(|shape| {
+        let big = shape.lwe_dimension().0;
+        big >= *BIG_DIMENSIONS.start() && (shape.dimension == 1 || big <= *BIG_DIMENSIONS.end())
+    })
+}
+
+/// Dimensions of the small key.
+pub(super) fn small_dimensions(stride: usize) -> impl Iterator<Item = u32> {
+    SMALL_DIMENSIONS.step_by(stride)
+}
+
+/// Extensions for accumulators of this shape.
+pub(super) fn extensions(shape: GlweShape) -> std::ops::RangeInclusive<u32> {
+    0..=MAX_EXTENSION.min(MAX_LOG2_COEFFICIENTS.saturating_sub(shape.polynomial_size.ilog2()))
+}
+
+/// For each level of the bootstrap the base with the least noise; the noise is proportional to the small dimension, which
+/// hence does not matter.
+pub(super) fn bootstrap_decompositions(shape: GlweShape) -> Vec<Decomposition> {
+    let key = security::gaussian_132(shape.lwe_dimension());
+    let variance = |decomposition| noise::blind_rotation(LweDimension(1), shape, decomposition, key).0;
+    best_bases(MAX_BOOTSTRAP_LEVEL, |level| MAX_BOOTSTRAP_BITS / level, variance)
+}
+
+/// For each level of the keyswitch the base with the least noise.
+pub(super) fn keyswitch_decompositions(big: LweDimension, small: LweDimension) -> Vec<Decomposition> {
+    let key = security::gaussian_132(small);
+    let largest = |level| (MAX_KEYSWITCH_BITS / level).min(MAX_KEYSWITCH_BASE);
+    best_bases(MAX_KEYSWITCH_LEVEL, largest, |decomposition| noise::keyswitch(big, decomposition, key).0)
+}
+
+/// The best base of each level, as long as another level lowers the noise.
+fn best_bases(
+    levels: u32,
+    largest_base: impl Fn(u32) -> u32,
+    variance: impl Fn(Decomposition) -> f64,
+) -> Vec<Decomposition> {
+    let mut found: Vec<(Decomposition, f64)> = Vec::new();
+    for level in 1..=levels {
+        let choices = (1..=largest_base(level)).map(|base_log| Decomposition { base_log, level });
+        let best = choices.map(|choice| (choice, variance(choice))).min_by(|a, b| a.1.total_cmp(&b.1));
+        match (best, found.last()) {
+            (Some(best), Some(last)) if best.1 >= last.1 => break,
+            (Some(best), _) => found.push(best),
+            (None, _) => break,
+        }
+    }
+    found.into_iter().map(|(choice, _)| choice).collect()
+}
+
+/// A set with the least noise that is secure.
+pub(super) fn parameter_set(
+    shape: GlweShape,
+    small: u32,
+    bootstrap: Decomposition,
+    keyswitch: Decomposition,
+) -> ParameterSet {
+    ParameterSet {
+        lwe_dimension: small,
+        glwe_dimension: shape.dimension as u32,
+        polynomial_size: shape.polynomial_size as u32,
+        pbs_base_log: bootstrap.base_log,
+        pbs_level: bootstrap.level,
+        ks_base_log: keyswitch.base_log,
+        ks_level: keyswitch.level,
+        lwe_std_dev: security::gaussian_132(LweDimension(small as usize)).std_dev(),
+        glwe_std_dev: security::gaussian_132(shape.lwe_dimension()).std_dev(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_those_of_use() {
+        let found: Vec<_> = shapes().map(|shape| (shape.dimension, shape.polynomial_size)).collect();
+        assert_eq!(found.len(), 23);
+        assert!(found.contains(&(2, 256)) && found.contains(&(6, 512)) && found.contains(&(1, 1 << 17)));
+        assert!(!found.contains(&(1, 256)) && !found.contains(&(2, 4096)));
+    }
+
+    #[test]
+    fn every_candidate_can_be_run() {
+        for shape in shapes() {
+            for small in small_dimensions(350) {
+                let keyswitches =
+                    keyswitch_decompositions(shape.lwe_dimension(), LweDimension(small as usize));
+                assert!(!keyswitches.is_empty());
+                for bootstrap in bootstrap_decompositions(shape) {
+                    for keyswitch in &keyswitches {
+                        let set = parameter_set(shape, small, bootstrap, *keyswitch);
+                        assert_eq!(set.check(), Ok(()));
+                        assert_eq!(set.check_security(), Ok(()));
+                    }
+                }
+            }
+            assert!(*extensions(shape).end() <= ParameterSet::LARGEST_EXTENSION);
+        }
+    }
+
+    #[test]
+    fn another_level_is_less_noise() {
+        let shape = GlweShape { dimension: 1, polynomial_size: 2048 };
+        let key = security::gaussian_132(shape.lwe_dimension());
+        let found = bootstrap_decompositions(shape);
+        let variances: Vec<f64> = found
+            .iter()
+            .map(|choice| noise::blind_rotation(LweDimension(1), shape, *choice, key).0)
+            .collect();
+        assert!(variances.windows(2).all(|pair| pair[1] < pair[0]), "{variances:?}");
+        assert_eq!((found[0].base_log, found[1].base_log), (23, 15));
+    }
+}

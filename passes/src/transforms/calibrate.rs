@@ -1,0 +1,227 @@
+//! Choose quantizers for the inputs and weights of every matrix product, from samples.
+//!
+//! Before: `%y = nn.matmul %x, %w`
+//! After:  `%y = nn.matmul %x, %w {cml.offsets = ..., cml.scales = ..., cml.levels = 7, cml.weight_scales = ...,
+//!         cml.weight_limit = 3}`                                           (tested: lit-tests/passes/calibrate.mlir)
+//!
+//! The float network runs on all samples. An input that no earlier product goes into is quantized from its smallest to its
+//! largest value, a hidden one and the weights as `clipping` says. The weights that count are those that belong to inputs in
+//! steps, `scale_i * w_ij`.
+//! Requires: `cml-decompose-gemm` ran; weights are constants.
+//! Guarantees: every `nn.matmul` whose input does not come out of a quantizer of the network has the attributes of
+//! [`ProductQuantizers`]; products of one value have the same steps for it. Computes what it computed before.
+
+use super::quantization::activations::Grid;
+use super::quantization::weights::{least_squares_scale, max_scale};
+use super::quantization::{ProductQuantizers, Weights, is_quantized};
+use crate::analysis::observe::{Observed, observe};
+use crate::analysis::samples::samples;
+use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse};
+use cml_dialects::interpret::graph;
+use cml_dialects::ir::{Function, key, op_name, operand, operands, result};
+use cml_dialects::nn::MAIN;
+use melior::Context;
+use melior::ir::{OperationRef, Value};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// See the module's text.
+pub struct Calibrate {
+    samples: String,
+    bits: Bits,
+    per_channel: bool,
+    /// Whether the search for the least squared error may clip.
+    clip: bool,
+}
+
+/// How many bits a quantizer has, by what it quantizes.
+struct Bits {
+    inputs: u32,
+    weights: u32,
+    activations: u32,
+}
+
+impl Pass for Calibrate {
+    const INFO: PassInfo = PassInfo {
+        name: "cml-calibrate",
+        summary: "Choose quantizers from samples",
+        description: "Runs the float network on samples and writes offsets, scales and levels for the input and the \
+                      weights of every `nn.matmul` as attributes `cml.*`. Products whose input comes out of a quantizer \
+                      of the network itself stay as they are.",
+        options: &[
+            PassOption {
+                name: "calibration",
+                description: "samples, as file.npy or file.npz:name[0:500]; of several inputs: NAME=FILE;NAME=FILE",
+                default: "",
+            },
+            PassOption { name: "inputs", description: "bits of the network's inputs (1 to 16)", default: "3" },
+            PassOption { name: "weights", description: "bits of weights, with sign (2 to 16)", default: "3" },
+            PassOption { name: "activations", description: "bits between layers (1 to 16)", default: "3" },
+            PassOption {
+                name: "granularity",
+                description: "one quantizer per channel, or one per tensor",
+                default: "channel",
+            },
+            PassOption {
+                name: "clipping",
+                description: "mse: least squared error; minmax: reach the extremes",
+                default: "mse",
+            },
+        ],
+        preserves: Preserves::Exactly,
+    };
+
+    fn new(values: &[&str]) -> Result<Self, String> {
+        let [samples, inputs, weights, activations, granularity, clipping] = values else {
+            return Err("six options are expected".to_owned());
+        };
+        Ok(Self {
+            samples: (*samples).to_owned(),
+            bits: Bits {
+                inputs: bits("inputs", inputs, 1)?,
+                weights: bits("weights", weights, 2)?,
+                activations: bits("activations", activations, 1)?,
+            },
+            per_channel: choose("granularity", granularity, ["channel", "tensor"])?,
+            clip: choose("clipping", clipping, ["mse", "minmax"])?,
+        })
+    }
+
+    fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
+        let main = Function::named(module, MAIN)?;
+        let products = products(main)?;
+        if products.is_empty() {
+            return Ok(());
+        }
+        let mut inputs: Vec<Value<'c, '_>> = Vec::new();
+        let mut index_of = BTreeMap::new();
+        for product in &products {
+            index_of.entry(key(product.input)).or_insert_with(|| {
+                inputs.push(product.input);
+                inputs.len() - 1
+            });
+        }
+        let samples = samples(&graph(main)?.inputs, &self.samples)?;
+        let observed = observe(main, &inputs, &samples)?;
+        for product in &products {
+            let observed = &observed[index_of[&key(product.input)]];
+            self.quantizers(product, observed)?.write(context, product.op);
+        }
+        Ok(())
+    }
+}
+
+fn bits(name: &str, text: &str, least: u32) -> Result<u32, String> {
+    let bits = parse(name, text)?;
+    let range = least..=16;
+    range.contains(&bits).then_some(bits).ok_or(format!("`{name}={text}`: expected {least} to 16 bits"))
+}
+
+/// Whether the text is the first of two names.
+fn choose(name: &str, text: &str, [first, second]: [&str; 2]) -> Result<bool, String> {
+    if text == first || text == second {
+        Ok(text == first)
+    } else {
+        Err(format!("`{name}={text}`: expected {first} or {second}"))
+    }
+}
+
+/// A product that is to be quantized.
+struct Product<'c, 'a> {
+    op: OperationRef<'c, 'a>,
+    input: Value<'c, 'a>,
+    weights: Weights,
+    /// Whether no earlier product goes into the input.
+    is_first: bool,
+}
+
+fn products<'c, 'a>(main: Function<'c, 'a>) -> Result<Vec<Product<'c, 'a>>, PassError> {
+    let mut products = Vec::new();
+    let mut after_product = BTreeSet::new();
+    for op in main.ops() {
+        let depends = operands(op).into_iter().any(|value| after_product.contains(&key(value)));
+        let is_product = op_name(op) == "nn.matmul";
+        if is_product && !is_quantized(operand(op, 0)?) {
+            let input = operand(op, 0)?;
+            products.push(Product { op, input, weights: Weights::of(op)?, is_first: !depends });
+        }
+        if depends || is_product || op_name(op) == "nn.gemm" {
+            after_product.insert(key(result(op)?));
+        }
+    }
+    Ok(products)
+}
+
+impl Calibrate {
+    fn quantizers(
+        &self,
+        product: &Product<'_, '_>,
+        observed: &Observed,
+    ) -> Result<ProductQuantizers, PassError> {
+        if let Some(found) = observed.not_finite {
+            let message = format!(
+                "feature {} of the input is {} on calibration row {}; the network overflows there, remove the row",
+                found.feature, found.value, found.row
+            );
+            return Err(model_error(product.op, message));
+        }
+        let bits = if product.is_first { self.bits.inputs } else { self.bits.activations };
+        let levels = (1 << bits) - 1;
+        // Clipping an input would throw away what the client sends; a hidden value has many neighbours that say the same.
+        let grids = self.grids(observed, levels, self.clip && !product.is_first);
+        let scales: Vec<f64> = grids.iter().map(|grid| grid.scale).collect();
+        let weight_limit = (1 << (self.bits.weights - 1)) - 1;
+        let scaled = product.weights.scaled(product.op, &scales)?;
+        Ok(ProductQuantizers {
+            offsets: grids.iter().map(|grid| grid.offset).collect(),
+            scales,
+            levels,
+            weight_scales: self.weight_scales(&scaled, product.weights.columns(), weight_limit),
+            weight_limit,
+        })
+    }
+
+    fn grids(&self, observed: &Observed, levels: i64, clip: bool) -> Vec<Grid> {
+        let choose = if clip { Grid::least_squares } else { Grid::min_max };
+        if self.per_channel {
+            observed.features.par_iter().map(|values| choose(values, levels)).collect()
+        } else {
+            vec![choose(&observed.features.concat(), levels)]
+        }
+    }
+
+    fn weight_scales(&self, scaled: &[f32], columns: usize, limit: i64) -> Vec<f64> {
+        let choose = if self.clip { least_squares_scale } else { max_scale };
+        if !self.per_channel {
+            return vec![choose(scaled, limit)];
+        }
+        let column = |column: usize| scaled.iter().skip(column).step_by(columns).copied().collect::<Vec<f32>>();
+        (0..columns).into_par_iter().map(|index| choose(&column(index), limit)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options<'t>(changed: &[(usize, &'t str)]) -> Vec<&'t str> {
+        let mut values: Vec<&str> = Calibrate::INFO.options.iter().map(|option| option.default).collect();
+        changed.iter().for_each(|(index, value)| values[*index] = value);
+        values
+    }
+
+    #[test]
+    fn defaults_are_options() {
+        let pass = Calibrate::new(&options(&[])).unwrap();
+        assert!(pass.per_channel && pass.clip && pass.samples.is_empty());
+        assert_eq!([pass.bits.inputs, pass.bits.weights, pass.bits.activations], [3, 3, 3]);
+    }
+
+    #[test]
+    fn impossible_options_are_refused() {
+        for (index, bad) in [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "kl")] {
+            let error = Calibrate::new(&options(&[(index, bad)])).map(drop).unwrap_err();
+            assert!(error.contains(bad) && error.contains(Calibrate::INFO.options[index].name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Prove the range of every accumulator, element by element.
+//!
+//! Before: `%a = qnn.matmul %x, dense<...>`
+//! After:  `%a = qnn.matmul %x, dense<...> lows [...] highs [...]`
+//!
+//! Requires: `cml-split-client-server`. Guarantees: every `qnn.matmul` of `@server` carries the range of each element of its result,
+//! proved by trying all inputs (where there are at most `enumerate` of them) or by interval arithmetic; and, with calibration
+//! data, the range that was measured.
+
+use crate::analysis::ranges::{DeclaredRange, input_ranges, observe, server_ranges};
+use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, parse};
+use cml_dialects::ffi::set_attribute;
+use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges};
+use cml_dialects::interpret::graph;
+use cml_dialects::ir::{Function, Make, key, op_name, result};
+use cml_dialects::qnn::{CLIENT_IN, SERVER};
+use melior::Context;
+use melior::ir::OperationRef;
+use std::collections::BTreeMap;
+
+/// See the module's text.
+pub struct InferRanges {
+    enumerate: u64,
+    calibration: String,
+    declared: BTreeMap<String, DeclaredRange>,
+}
+
+impl Pass for InferRanges {
+    const INFO: PassInfo = PassInfo {
+        name: "cml-infer-ranges",
+        summary: "Prove the range of every accumulator",
+        description: "Ranges are proved for each element: by trying every input where there are few, else by interval arithmetic on \
+            the actual weights and tables. Calibration data adds the measured range, which is shown and never used alone.",
+        options: &[
+            PassOption { name: "enumerate", description: "Most inputs that are all tried", default: "65536" },
+            PassOption {
+                name: "calibration",
+                description: "Arrays for the measured range: name=FILE, separated by ;",
+                default: "",
+            },
+            PassOption {
+                name: "input-range",
+                description: "What the client may send: name=LO:HI, separated by ;",
+                default: "",
+            },
+        ],
+        preserves: Preserves::Exactly,
+    };
+
+    fn new(values: &[&str]) -> Result<Self, String> {
+        let declared = values[2].split(';').filter(|text| !text.trim().is_empty()).map(declared_range);
+        Ok(Self {
+            enumerate: parse("enumerate", values[0])?,
+            calibration: values[1].to_owned(),
+            declared: declared.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
+        let server = Function::named(module, SERVER)?;
+        let inputs = input_ranges(module, &self.declared)?;
+        let proved = server_ranges(module, &inputs, self.enumerate)?;
+        let measured = self.measure(module)?;
+        let make = Make(context);
+        for op in server.ops() {
+            if op_name(op) != "qnn.matmul" {
+                continue;
+            }
+            let ranges = proved.of(op, result(op)?)?;
+            set_attribute(op, "lows", make.i64_array(&ranges.lows));
+            set_attribute(op, "highs", make.i64_array(&ranges.highs));
+            if let Some(ranges) = measured.get(&key(result(op)?)) {
+                set_attribute(op, "measured_lows", make.i64_array(&ranges.lows));
+                set_attribute(op, "measured_highs", make.i64_array(&ranges.highs));
+            }
+        }
+        let ends = |pick: fn(&Ranges) -> &Vec<i64>| {
+            inputs.iter().map(|ranges| pick(ranges).clone()).collect::<Vec<_>>()
+        };
+        set_attribute(server.op, INPUT_LOWS, make.i64_arrays(&ends(|ranges| &ranges.lows)));
+        set_attribute(server.op, INPUT_HIGHS, make.i64_arrays(&ends(|ranges| &ranges.highs)));
+        Ok(())
+    }
+}
+
+impl InferRanges {
+    fn measure(&self, module: OperationRef<'_, '_>) -> Result<BTreeMap<usize, Ranges>, PassError> {
+        if self.calibration.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let client = graph(Function::named(module, CLIENT_IN)?)?;
+        let samples = crate::analysis::samples::samples(&client.inputs, &self.calibration)?;
+        let server = Function::named(module, SERVER)?;
+        observe(server, samples.len() as u64, |index| Ok(client.run(&samples[index as usize])?))
+    }
+}
+
+/// `name=LO:HI`, or `LO:HI` for every input (kept under the empty name); several bounds, one for each feature, are separated by
+/// spaces or commas.
+fn declared_range(text: &str) -> Result<(String, DeclaredRange), String> {
+    let (name, range) = text.rsplit_once('=').unwrap_or(("", text));
+    let bad = || format!("`{text}` is no input range: expected name=LO:HI");
+    let (mut lows, mut highs) = (Vec::new(), Vec::new());
+    for bounds in range.split([' ', ',']).filter(|bounds| !bounds.is_empty()) {
+        let (lo, hi) = bounds.split_once(':').ok_or_else(bad)?;
+        let (lo, hi): (f32, f32) = (lo.parse().map_err(|_| bad())?, hi.parse().map_err(|_| bad())?);
+        if !(lo.is_finite() && hi.is_finite() && lo <= hi) {
+            return Err(format!("`{text}`: expected finite bounds, the lower one first"));
+        }
+        lows.push(lo);
+        highs.push(hi);
+    }
+    if lows.is_empty() {
+        return Err(bad());
+    }
+    Ok((name.trim().to_owned(), DeclaredRange { lows, highs }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_ranges_are_read_for_all_features_or_for_each() {
+        let (name, range) = declared_range("x=-1:1").unwrap();
+        assert_eq!((name.as_str(), range.lows, range.highs), ("x", vec![-1.0], vec![1.0]));
+        let (_, range) = declared_range("x=0:1,2:3.5").unwrap();
+        assert_eq!((range.lows, range.highs), (vec![0.0, 2.0], vec![1.0, 3.5]));
+    }
+
+    #[test]
+    fn bad_input_ranges_are_refused() {
+        for text in ["x=", "x=1", "x=2:1", "x=0:inf", "x=a:b"] {
+            assert!(declared_range(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Put the quantizers that calibration chose into the network.
+//!
+//! Before: `%y = nn.matmul %x, %w {cml.offsets = ..., ...}`
+//! After:  `%a = nn.fake_quantize((%x - offsets) * 1/scales)`, steps 0 to `levels` as real numbers;
+//!         `%v = nn.fake_quantize(scales * w)`, `%p = nn.matmul %a, %v`, `%y = nn.add %p, offsets * w`
+//!                                                               (tested: lit-tests/passes/insert-quantizers.mlir)
+//!
+//! Scales of channels stand in ops around one quantizer of scale 1, so that the integer product has one scale for all its
+//! inputs. A scale of 0 makes its channel constant: it is multiplied by 0, and so are its weights.
+//! Requires: `cml-calibrate`, or attributes that someone else wrote.
+//! Guarantees: no attribute of [`ProductQuantizers`] remains; a value that several products quantize alike is quantized once.
+
+use super::quantization::{ProductQuantizers, Weights};
+use super::rewrite::Replacement;
+use crate::framework::{Pass, PassError, PassInfo, Preserves};
+use cml_dialects::ir::{Make, functions, key, op_name, operand, result, tensor_shape};
+use cml_dialects::nn::fake_quantize;
+use cml_runtime::reference::message::Quantizer;
+use melior::Context;
+use melior::ir::{OperationRef, Value, ValueLike};
+
+/// See the module's text.
+pub struct InsertQuantizers;
+
+impl Pass for InsertQuantizers {
+    const INFO: PassInfo = PassInfo {
+        name: "cml-insert-quantizers",
+        summary: "Put the chosen quantizers into the network",
+        description: "Rewrites every `nn.matmul` with the attributes of `cml-calibrate` into one whose operands come out \
+                      of `nn.fake_quantize`, with offsets and scales of channels as ops around it.",
+        options: &[],
+        preserves: Preserves::Nothing,
+    };
+
+    fn new(_: &[&str]) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
+        for function in functions(module) {
+            let mut inputs = Vec::new();
+            for op in function.ops() {
+                if op_name(op) == "nn.matmul"
+                    && let Some(quantizers) = ProductQuantizers::read(op)?
+                {
+                    rewrite(context, op, &quantizers, &mut inputs)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A quantized input: the value, how it was quantized, and the result.
+struct Input<'c, 'a> {
+    value: Value<'c, 'a>,
+    quantizers: ProductQuantizers,
+    steps: Value<'c, 'a>,
+}
+
+impl Input<'_, '_> {
+    fn serves(&self, value: Value<'_, '_>, quantizers: &ProductQuantizers) -> bool {
+        key(self.value) == key(value)
+            && self.quantizers.offsets == quantizers.offsets
+            && self.quantizers.scales == quantizers.scales
+            && self.quantizers.levels == quantizers.levels
+    }
+}
+
+fn rewrite<'c, 'a>(
+    context: &'c Context,
+    product: OperationRef<'c, 'a>,
+    quantizers: &ProductQuantizers,
+    inputs: &mut Vec<Input<'c, 'a>>,
+) -> Result<(), PassError> {
+    let weights = Weights::of(product)?;
+    let place = Replacement::of(context, product)?;
+    let value = operand(product, 0)?;
+    let steps = match inputs.iter().find(|input| input.serves(value, quantizers)) {
+        Some(input) => input.steps,
+        None => {
+            let steps = quantize_input(context, place, value, quantizers)?;
+            inputs.push(Input { value, quantizers: quantizers.clone(), steps });
+            steps
+        }
+    };
+    let scaled = place.constant(&weights.shape, &weights.scaled(product, &quantizers.scales)?)?;
+    let quantizer = Quantizer {
+        scales: quantizers.weight_scales.clone(),
+        zero_points: vec![0; quantizers.weight_scales.len()],
+        axis: weights.shape.len() as u32 - 1,
+        lo: -quantizers.weight_limit,
+        hi: quantizers.weight_limit,
+    };
+    let rounded = place.new_op("nn.fake_quantize").operands(&[scaled]).result(scaled.r#type());
+    let rounded = place.insert(fake_quantize(Make(context), rounded, &quantizer))?;
+    let ty = result(product)?.r#type();
+    let mut sum = place.insert(place.new_op("nn.matmul").operands(&[steps, rounded]).result(ty))?;
+    let constants = offset_sums(&quantizers.offsets, &weights);
+    if constants.iter().any(|constant| *constant != 0.0) {
+        let shape = if weights.shape.len() == 1 { vec![] } else { vec![constants.len() as u64] };
+        let constants = place.constant(&shape, &constants)?;
+        sum = place.insert(place.new_op("nn.add").operands(&[sum, constants]).result(ty))?;
+    }
+    place.replace_by(sum);
+    Ok(())
+}
+
+/// `(x - offsets) * 1/scales`, rounded and clipped to the steps.
+fn quantize_input<'c, 'a>(
+    context: &'c Context,
+    place: Replacement<'c, 'a>,
+    input: Value<'c, 'a>,
+    quantizers: &ProductQuantizers,
+) -> Result<Value<'c, 'a>, PassError> {
+    let ty = input.r#type();
+    // One for all broadcasts as a scalar, and is a scalar's only feature too.
+    let each = |name, value, operand: Vec<f32>| -> Result<Value<'c, 'a>, PassError> {
+        let is_scalar = operand.len() == 1 && tensor_shape(ty).is_none_or(|shape| shape.is_empty());
+        let shape = if is_scalar { vec![] } else { vec![operand.len() as u64] };
+        let operand = place.constant(&shape, &operand)?;
+        Ok(place.insert(place.new_op(name).operands(&[value, operand]).result(ty))?)
+    };
+    let mut value = input;
+    let offsets: Vec<f32> = quantizers.offsets.iter().map(|offset| *offset as f32).collect();
+    if offsets.iter().any(|offset| *offset != 0.0) {
+        value = each("nn.sub", value, offsets)?;
+    }
+    if quantizers.scales.iter().any(|scale| *scale != 1.0) {
+        let inverse = |scale: &f64| if *scale == 0.0 { 0.0 } else { (1.0 / scale) as f32 };
+        value = each("nn.mul", value, quantizers.scales.iter().map(inverse).collect())?;
+    }
+    let quantizer =
+        Quantizer { scales: vec![1.0], zero_points: vec![0], axis: 0, lo: 0, hi: quantizers.levels };
+    let steps = place.new_op("nn.fake_quantize").operands(&[value]).result(ty);
+    Ok(place.insert(fake_quantize(Make(context), steps, &quantizer))?)
+}
+
+/// What the offsets of the inputs add to each column.
+fn offset_sums(offsets: &[f64], weights: &Weights) -> Vec<f32> {
+    let columns = weights.columns();
+    // Rounded to f32 as in the subtraction that they make up for.
+    let offset = |input: usize| f64::from(offsets[if offsets.len() == 1 { 0 } else { input }] as f32);
+    let sum = |column: usize| {
+        let term = |input: usize| offset(input) * f64::from(weights.values[input * columns + column]);
+        (0..weights.inputs()).map(term).sum::<f64>() as f32
+    };
+    (0..columns).map(sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_summed_for_each_column() {
+        let weights = Weights { shape: vec![2, 3], values: vec![1.0, 2.0, 3.0, 10.0, 20.0, 30.0] };
+        assert_eq!(offset_sums(&[1.0, 0.5], &weights), [6.0, 12.0, 18.0]);
+        assert_eq!(offset_sums(&[1.0], &weights), [11.0, 22.0, 33.0]);
+    }
+}

@@ -1,0 +1,189 @@
+//! The quantizers of a matrix product: how they are chosen, and how they are written down between `cml-calibrate` and
+//! `cml-insert-quantizers`.
+
+pub mod activations;
+pub mod weights;
+
+use crate::framework::{PassError, model_error};
+use cml_dialects::ffi::{remove_attribute, set_attribute};
+use cml_dialects::interpret::is_movement;
+use cml_dialects::ir::{
+    Attributes, Make, defining_op, expected, op_name, operand, operands, shape_of, tensor_shape,
+};
+use cml_dialects::nn::constant_floats;
+use melior::Context;
+use melior::ir::{OperationRef, Value, ValueLike};
+
+/// Attribute of `nn.matmul`: the real numbers that become 0, one for each index of the input's last axis, or one for all.
+pub const OFFSETS: &str = "cml.offsets";
+/// Attribute of `nn.matmul`: distance of two steps, as many as offsets; 0 makes the input constant at its offset.
+pub const SCALES: &str = "cml.scales";
+/// Attribute of `nn.matmul`: the largest step; the smallest is 0.
+pub const LEVELS: &str = "cml.levels";
+/// Attribute of `nn.matmul`: distance of two weights, where inputs count in steps; one for each column, or one for all.
+pub const WEIGHT_SCALES: &str = "cml.weight_scales";
+/// Attribute of `nn.matmul`: integer weights lie between this and its negative.
+pub const WEIGHT_LIMIT: &str = "cml.weight_limit";
+
+/// The quantizers of one `nn.matmul`: input `i` is `offsets[i] + scales[i] * a` with an integer `a` in `0..=levels`, and
+/// `scales[i] * w` is `weight_scales[j] * q` with an integer `q` in `-limit..=limit`, `w` the weight of input `i` and column `j`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProductQuantizers {
+    /// One, or one for each input.
+    pub offsets: Vec<f64>,
+    /// As many as offsets.
+    pub scales: Vec<f64>,
+    /// At least 1.
+    pub levels: i64,
+    /// One, or one for each column.
+    pub weight_scales: Vec<f64>,
+    /// At least 1.
+    pub weight_limit: i64,
+}
+
+/// The constant weights of a product.
+pub struct Weights {
+    /// As in the IR: `[inputs, columns]`, or `[inputs]`.
+    pub shape: Vec<u64>,
+    /// Row-major.
+    pub values: Vec<f32>,
+}
+
+impl Weights {
+    /// The right operand of `nn.matmul`.
+    ///
+    /// # Errors
+    /// [`PassError::Model`] if it is not a constant matrix or vector.
+    pub fn of(product: OperationRef<'_, '_>) -> Result<Self, PassError> {
+        let weights = operand(product, 1)?;
+        let Some((shape, values)) = constant_floats(weights) else {
+            let source = defining_op(weights).map_or("an input of the network".to_owned(), op_name);
+            let message = format!(
+                "expected constant weights as right operand, found the result of {source}; a product of two \
+                 encrypted tensors, or of a constant on the left, is not supported"
+            );
+            return Err(model_error(product, message));
+        };
+        if !matches!(shape.len(), 1 | 2) {
+            let message = format!("expected weights that are a matrix or a vector, found shape {shape:?}");
+            return Err(model_error(product, message));
+        }
+        Ok(Self { shape, values })
+    }
+
+    /// How many inputs are multiplied.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.shape[0] as usize
+    }
+
+    /// How many sums are made of them.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.shape.get(1).map_or(1, |extent| *extent as usize)
+    }
+
+    /// `scales[i] * w` for each weight, the scales being one for all inputs, or one for each.
+    ///
+    /// # Errors
+    /// [`PassError::Model`] where a product leaves f32.
+    pub fn scaled(&self, product: OperationRef<'_, '_>, scales: &[f64]) -> Result<Vec<f32>, PassError> {
+        let columns = self.columns();
+        let scale = |at: usize| scales[if scales.len() == 1 { 0 } else { at / columns }];
+        let scaled: Vec<f32> = self
+            .values
+            .iter()
+            .enumerate()
+            .map(|(at, weight)| (f64::from(*weight) * scale(at) + 0.0) as f32)
+            .collect();
+        match scaled.iter().position(|value| !value.is_finite()) {
+            None => Ok(scaled),
+            Some(at) => {
+                let (weight, scale) = (self.values[at], scale(at));
+                let message = format!("weight {weight} times the scale {scale} of its input is no finite f32");
+                Err(model_error(product, message))
+            }
+        }
+    }
+}
+
+impl ProductQuantizers {
+    /// Writes them as attributes.
+    pub fn write<'c>(&self, context: &'c Context, product: OperationRef<'c, '_>) {
+        let make = Make(context);
+        set_attribute(product, OFFSETS, make.f64_array(&self.offsets));
+        set_attribute(product, SCALES, make.f64_array(&self.scales));
+        set_attribute(product, LEVELS, make.i64(self.levels));
+        set_attribute(product, WEIGHT_SCALES, make.f64_array(&self.weight_scales));
+        set_attribute(product, WEIGHT_LIMIT, make.i64(self.weight_limit));
+    }
+
+    /// Reads what [`Self::write`] wrote, or a person; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// [`PassError`] where attributes are missing, or do not fit each other or the product.
+    pub fn read(product: OperationRef<'_, '_>) -> Result<Option<Self>, PassError> {
+        let attributes = Attributes(product);
+        if ![OFFSETS, SCALES, LEVELS, WEIGHT_SCALES, WEIGHT_LIMIT].iter().any(|name| attributes.has(name)) {
+            return Ok(None);
+        }
+        let quantizers = Self {
+            offsets: attributes.f64_array(OFFSETS)?.to_vec(),
+            scales: attributes.f64_array(SCALES)?.to_vec(),
+            levels: attributes.i64(LEVELS)?,
+            weight_scales: attributes.f64_array(WEIGHT_SCALES)?.to_vec(),
+            weight_limit: attributes.i64(WEIGHT_LIMIT)?,
+        };
+        let inputs = shape_of(product, operand(product, 0)?)?.last().map_or(1, |extent| *extent as usize);
+        let weights = tensor_shape(operand(product, 1)?.r#type()).unwrap_or_default();
+        quantizers.check(product, inputs, weights.get(1).map_or(1, |extent| *extent as usize))?;
+        Ok(Some(quantizers))
+    }
+
+    fn check(&self, product: OperationRef<'_, '_>, inputs: usize, columns: usize) -> Result<(), PassError> {
+        let one_or = |found: usize, count: usize| found == 1 || found == count;
+        let divides = |scale: f64| (scale as f32) > 0.0 && (1.0 / scale as f32).is_finite();
+        let faults = [
+            (!one_or(self.offsets.len(), inputs), format!("`{OFFSETS}` with 1 or {inputs} elements")),
+            (self.scales.len() != self.offsets.len(), format!("`{SCALES}` with as many elements as `{OFFSETS}`")),
+            (!self.offsets.iter().all(|offset| (*offset as f32).is_finite()), format!("finite `{OFFSETS}`")),
+            (
+                !self.scales.iter().all(|scale| *scale == 0.0 || (divides(*scale) && scale.is_finite())),
+                format!("`{SCALES}` that are 0 or can be inverted in f32"),
+            ),
+            (!(1..=MAX_STEP).contains(&self.levels), format!("`{LEVELS}` between 1 and {MAX_STEP}")),
+            (
+                !one_or(self.weight_scales.len(), columns),
+                format!("`{WEIGHT_SCALES}` with 1 or {columns} elements"),
+            ),
+            (
+                !self.weight_scales.iter().all(|scale| divides(*scale) && scale.is_finite()),
+                format!("positive finite `{WEIGHT_SCALES}`"),
+            ),
+            (!(1..=MAX_STEP).contains(&self.weight_limit), format!("`{WEIGHT_LIMIT}` between 1 and {MAX_STEP}")),
+        ];
+        match faults.into_iter().find(|(at_fault, _)| *at_fault) {
+            Some((_, what)) => Err(expected(product, &what).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the attributes.
+    pub fn erase(product: OperationRef<'_, '_>) {
+        for name in [OFFSETS, SCALES, LEVELS, WEIGHT_SCALES, WEIGHT_LIMIT] {
+            remove_attribute(product, name);
+        }
+    }
+}
+
+/// Steps and integer weights have at most 16 bits.
+const MAX_STEP: i64 = (1 << 16) - 1;
+
+/// Whether a value comes out of a quantizer, moved at most: the network brought it.
+#[must_use]
+pub fn is_quantized(value: Value<'_, '_>) -> bool {
+    defining_op(value).is_some_and(|op| {
+        op_name(op) == "nn.fake_quantize"
+            || (is_movement(op) && !operands(op).is_empty() && operands(op).into_iter().all(is_quantized))
+    })
+}

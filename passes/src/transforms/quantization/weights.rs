@@ -1,0 +1,76 @@
+//! How far apart the integer weights of a column lie.
+
+/// Weights as small as this count as zero: their scale would leave f32.
+const SMALLEST: f64 = 1e-30;
+
+/// The largest magnitude becomes `limit`. Weights that are all zero get scale 1.
+#[must_use]
+pub fn max_scale(weights: &[f32], limit: i64) -> f64 {
+    let largest = weights.iter().fold(0.0, |largest: f64, weight| largest.max(f64::from(weight.abs())));
+    if largest < SMALLEST { 1.0 } else { largest / limit as f64 }
+}
+
+/// The scale of least summed squared error among 29 between 0.3 and 1 times [`max_scale`].
+///
+/// # Source
+/// A search over a grid of scales as in Nagel et al. 2021 (A white paper on neural network quantization), 3.1.
+#[must_use]
+pub fn least_squares_scale(weights: &[f32], limit: i64) -> f64 {
+    let largest = max_scale(weights, limit);
+    let mut best = (squared_error(weights, largest, limit), largest);
+    for scale in (12..40).map(|fortieths| largest * f64::from(fortieths) / 40.0) {
+        let error = squared_error(weights, scale, limit);
+        if error < best.0 {
+            best = (error, scale);
+        }
+    }
+    best.1
+}
+
+/// What rounding to multiples of `scale`, at most `limit` of them, does to weights, squared and summed.
+#[must_use]
+pub fn squared_error(weights: &[f32], scale: f64, limit: i64) -> f64 {
+    let limit = limit as f64;
+    let error = |weight: &f32| {
+        let weight = f64::from(*weight);
+        weight - scale * (weight / scale).round_ties_even().clamp(-limit, limit)
+    };
+    weights.iter().map(|weight| error(weight).powi(2)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_search_is_never_worse_than_the_largest_weight(
+            weights in prop::collection::vec(-5f32..5.0, 0..40), limit in 1i64..16,
+        ) {
+            let error = |scale| squared_error(&weights, scale, limit);
+            prop_assert!(error(least_squares_scale(&weights, limit)) <= error(max_scale(&weights, limit)));
+        }
+
+        #[test]
+        fn the_largest_weight_is_met(weights in prop::collection::vec(-5f32..5.0, 1..40), limit in 1i64..16) {
+            let scale = max_scale(&weights, limit);
+            let largest = weights.iter().fold(0f32, |a, b| a.max(b.abs()));
+            prop_assume!(largest > 0.0);
+            prop_assert_eq!((f64::from(largest) / scale).round() as i64, limit);
+        }
+    }
+
+    #[test]
+    fn zeros_have_a_scale_that_divides() {
+        assert_eq!(least_squares_scale(&[0.0, -0.0], 3), 1.0);
+        assert_eq!(least_squares_scale(&[], 3), 1.0);
+    }
+
+    #[test]
+    fn one_large_weight_among_small_ones_is_clipped() {
+        let mut weights = vec![0.3f32; 50];
+        weights.push(1.2);
+        assert!(least_squares_scale(&weights, 3) < max_scale(&weights, 3));
+    }
+}
