@@ -1,0 +1,9 @@
+//! ONNX models.
+
+mod context;
+mod dims;
+pub(crate) mod import;
+pub(crate) mod ops;
+mod order;
+pub mod proto;
+mod tensor;

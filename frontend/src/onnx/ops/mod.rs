@@ -1,0 +1,218 @@
+//! The operators of ONNX that are supported: one file and one line each.
+
+use super::context::{NodeContext, Operand};
+use super::proto::Node;
+use crate::error::Fault;
+use cml_runtime::reference::message::{Empty, Op};
+use std::fmt::Write;
+use std::ops::RangeInclusive;
+
+/// Declares the module of each operator and lists what they export.
+macro_rules! operators {
+    ($($module:ident),* $(,)?) => {
+        $(mod $module;)*
+
+        /// Every supported operator, by name.
+        static OPERATORS: &[&Operator] = &[$(&$module::OPERATOR),*];
+    };
+}
+
+operators! {
+    add,
+    argmax,
+    batch_normalization,
+    cast,
+    clip,
+    concat,
+    constant,
+    div,
+    dropout,
+    elu,
+    flatten,
+    gemm,
+    identity,
+    leaky_relu,
+    matmul,
+    mul,
+    neg,
+    relu,
+    reshape,
+    sigmoid,
+    softmax,
+    softplus,
+    squeeze,
+    sub,
+    tanh,
+    transpose,
+    unsqueeze,
+}
+
+/// First opset that is read.
+pub(crate) const OLDEST_OPSET: i64 = 7;
+
+/// Last opset that is read.
+pub(crate) const NEWEST_OPSET: i64 = 28;
+
+/// An attribute of an operator and the versions that have it.
+pub(crate) type AttributeRange = (&'static str, RangeInclusive<i64>);
+
+/// All versions.
+pub(crate) const ALWAYS: RangeInclusive<i64> = 1..=i64::MAX;
+
+/// What ONNX says about an operator, and how it is translated.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    /// As ONNX spells it.
+    pub(crate) name: &'static str,
+    /// Opsets in which it changed, from the one that is valid at opset 7.
+    pub(crate) versions: &'static [i64],
+    /// How many inputs it takes, from which version on.
+    pub(crate) inputs: &'static [(i64, RangeInclusive<usize>)],
+    /// What attributes it has.
+    pub(crate) attributes: &'static [AttributeRange],
+    /// What is not supported, for the documentation; empty for nothing.
+    pub(crate) limits: &'static str,
+    /// Makes the results, in order.
+    pub(crate) import: fn(&mut NodeContext<'_>) -> Result<Vec<Operand>, Fault>,
+}
+
+impl Operator {
+    /// The opset in which the operator last changed, as of `opset`; `None` before it existed.
+    pub(crate) fn version(&self, opset: i64) -> Option<i64> {
+        self.versions.iter().copied().filter(|version| *version <= opset).max()
+    }
+
+    /// Refuses a node with inputs or attributes that the operator does not have.
+    pub(crate) fn check(&self, node: &Node, opset: i64) -> Result<(), Fault> {
+        let version = self.version(opset).unwrap_or(opset);
+        let (least, most) = self.input_count(version);
+        // Trailing optional inputs may be left out by an empty name as well as by a shorter list.
+        let given = node.input.iter().rposition(|input| !input.is_empty()).map_or(0, |last| last + 1);
+        if !(least..=most).contains(&given) {
+            let expected = match (least, most) {
+                _ if least == most => least.to_string(),
+                (_, usize::MAX) => format!("at least {least}"),
+                _ => format!("{least} to {most}"),
+            };
+            return Err(Fault::InputCount { expected, found: given });
+        }
+        let known =
+            |name: &str| self.attributes.iter().any(|(known, at)| *known == name && at.contains(&version));
+        match node.attribute.iter().find(|attribute| !known(&attribute.name)) {
+            None => Ok(()),
+            Some(attribute) => Err(Fault::UnknownAttribute { name: attribute.name.clone() }),
+        }
+    }
+
+    fn input_count(&self, version: i64) -> (usize, usize) {
+        let range = self.inputs.iter().rev().find(|(from, _)| *from <= version).map(|(_, range)| range);
+        range.map_or((0, 0), |range| (*range.start(), *range.end()))
+    }
+}
+
+/// The operator of a name.
+pub(crate) fn find(name: &str) -> Option<&'static Operator> {
+    OPERATORS.iter().copied().find(|operator| operator.name == name)
+}
+
+/// The three operators whose names need the fewest changes.
+pub(crate) fn nearest(name: &str) -> Vec<&'static str> {
+    let name: String = name.chars().take(64).collect();
+    let mut names: Vec<&str> = OPERATORS.iter().map(|operator| operator.name).collect();
+    names.sort_by_key(|known| distance(&name.to_lowercase(), &known.to_lowercase()));
+    names.truncate(3);
+    names
+}
+
+/// Number of characters to insert, delete or replace.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (done, have) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = done + 1;
+        for (at, want) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(have != *want);
+            diagonal = row[at + 1];
+            row[at + 1] = replaced.min(row[at] + 1).min(row[at + 1] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+/// The table of supported operators, as Markdown.
+#[must_use]
+pub fn supported_operators_markdown() -> String {
+    let mut page = format!(
+        "# Supported ONNX operators\n\nOpsets {OLDEST_OPSET} to {NEWEST_OPSET} of the default domain. \
+         Written by `cargo xtask docs` from `frontend/src/onnx/ops`.\n\n\
+         | operator | changed in opset | attributes | limits |\n|---|---|---|---|\n"
+    );
+    for operator in OPERATORS {
+        let versions: Vec<String> = operator.versions.iter().map(ToString::to_string).collect();
+        let attributes: Vec<String> = operator.attributes.iter().map(attribute_text).collect();
+        let (name, versions, attributes) = (operator.name, versions.join(", "), attributes.join(", "));
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "| {name} | {versions} | {attributes} | {} |", operator.limits);
+    }
+    page
+}
+
+fn attribute_text((name, versions): &AttributeRange) -> String {
+    match (*versions.start(), *versions.end()) {
+        (1, i64::MAX) => format!("`{name}`"),
+        (from, i64::MAX) => format!("`{name}` (from {from})"),
+        (1, to) => format!("`{name}` (to {to})"),
+        (from, to) => format!("`{name}` ({from} to {to})"),
+    }
+}
+
+/// A binary operation on two tensors that broadcast.
+fn binary(context: &mut NodeContext<'_>, op: fn(Empty) -> Op) -> Result<Vec<Operand>, Fault> {
+    let operands = [context.input(0, "A")?, context.input(1, "B")?];
+    Ok(vec![context.emit(op(Empty {}), &operands)?])
+}
+
+/// A function of one tensor without parameters.
+fn unary(context: &mut NodeContext<'_>, op: fn(Empty) -> Op) -> Result<Vec<Operand>, Fault> {
+    let input = context.input(0, "X")?;
+    Ok(vec![context.emit(op(Empty {}), &[input])?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_unique() {
+        let names: Vec<&str> = OPERATORS.iter().map(|operator| operator.name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_by_key(|name| name.to_lowercase());
+        sorted.dedup();
+        assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn versions_ascend_and_reach_back_to_the_oldest_opset() {
+        for operator in OPERATORS {
+            assert!(operator.versions.windows(2).all(|pair| pair[0] < pair[1]), "{}", operator.name);
+            assert!(operator.version(OLDEST_OPSET).is_some(), "{}", operator.name);
+            assert!(operator.versions.iter().all(|version| *version <= NEWEST_OPSET), "{}", operator.name);
+        }
+    }
+
+    #[test]
+    fn misspelled_names_find_their_neighbours() {
+        assert_eq!(nearest("Gem")[0], "Gemm");
+        assert_eq!(nearest("LeakyReLU")[0], "LeakyRelu");
+        assert_eq!(nearest("BatchNorm").len(), 3);
+        assert_eq!((distance("kitten", "sitting"), distance("", "abc")), (3, 3));
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_operator() {
+        let table = supported_operators_markdown();
+        assert!(table.contains("| Clip | 6, 11, 12, 13 | `min` (to 10), `max` (to 10) |"), "{table}");
+        assert_eq!(table.lines().filter(|line| line.starts_with("| ")).count(), OPERATORS.len() + 1);
+    }
+}
