@@ -4,6 +4,7 @@
 
 pub mod arrays;
 pub mod client;
+pub mod commands;
 pub mod kernels;
 pub mod parameters;
 pub mod program;

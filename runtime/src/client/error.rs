@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// A file cannot be read or written, or is damaged.
     #[error(transparent)]
-    File(#[from] crate::program::Error),
+    File(Box<crate::program::Error>),
     /// Key or ciphertext of another program.
     #[error(
         "{}: this {kind} was made for another program ({found}), this one is {expected}; \
@@ -39,7 +39,7 @@ pub enum Error {
     Parameters(#[from] crate::parameters::Error),
     /// A bundle that contradicts itself, or lacks something that every compiled program has.
     #[error("the program is damaged or from another version: {0}")]
-    Program(#[from] crate::program::Invalid),
+    Program(Box<crate::program::Invalid>),
     /// Key, ciphertexts and bundle are not all of one program.
     #[error(
         "the client key or the ciphertexts were made for another program; use the bundle of this program"
@@ -140,5 +140,23 @@ pub enum Error {
     },
     /// The client's own computation failed.
     #[error("the client's part of the program: {0}")]
-    Graph(#[from] crate::reference::Error),
+    Graph(Box<crate::reference::Error>),
+}
+
+impl From<crate::program::Error> for Error {
+    fn from(error: crate::program::Error) -> Self {
+        Self::File(Box::new(error))
+    }
+}
+
+impl From<crate::program::Invalid> for Error {
+    fn from(error: crate::program::Invalid) -> Self {
+        Self::Program(Box::new(error))
+    }
+}
+
+impl From<crate::reference::Error> for Error {
+    fn from(error: crate::reference::Error) -> Self {
+        Self::Graph(Box::new(error))
+    }
 }

@@ -1,4 +1,4 @@
-//! The client: keys, encryption, decryption, and the files that go to the server and come back.
+//! The client: quantization, keys, encryption, decryption, and the files that go to the server and come back.
 
 mod decrypt;
 pub(crate) mod encoding;
@@ -6,6 +6,7 @@ mod encrypt;
 mod error;
 pub(crate) mod files;
 mod keys;
+mod quantize;
 mod randomness;
 pub(crate) mod shapes;
 
@@ -13,7 +14,11 @@ pub use decrypt::{Decrypted, EncryptedOutputs, decrypt};
 pub use encrypt::{EncryptedInputs, SeededList, encrypt};
 pub use error::Error;
 pub use keys::{ClientKey, EvaluationKey};
+pub use quantize::{Quantized, dequantize, quantize};
 pub use randomness::Randomness;
+
+pub(crate) use decrypt::count_out_of_range;
+pub(crate) use quantize::{integers_of, typed};
 
 use crate::program::Invalid;
 use crate::program::message::{Client, ParameterSet};

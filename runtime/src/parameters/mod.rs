@@ -3,6 +3,7 @@
 //! Everything is a formula on the numbers of a [`ParameterSet`](crate::program::message::ParameterSet); nothing here
 //! encrypts. Variances are on the torus [0, 1) with modulus 2^64 and binary secret keys.
 
+pub mod events;
 pub mod failure;
 pub mod ledger;
 pub mod noise;

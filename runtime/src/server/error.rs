@@ -5,7 +5,7 @@
 pub enum Error {
     /// The program cannot be run.
     #[error(transparent)]
-    Program(#[from] crate::program::Invalid),
+    Program(Box<crate::program::Invalid>),
     /// The inputs are not those of the program.
     #[error("{found} values were given for input {name}, expected {expected}")]
     InputSize {
@@ -57,4 +57,10 @@ pub enum Error {
         /// Last entry.
         hi: i64,
     },
+}
+
+impl From<crate::program::Invalid> for Error {
+    fn from(error: crate::program::Invalid) -> Self {
+        Self::Program(Box::new(error))
+    }
 }

@@ -7,8 +7,9 @@ mod bootstrap;
 mod clear;
 mod encrypted;
 mod error;
-mod events;
 mod key;
+#[cfg(test)]
+mod noise_tests;
 mod simulated;
 mod switch;
 mod table;

@@ -46,7 +46,7 @@ impl TestPolynomial {
     pub fn at(&self, position: usize) -> u64 {
         let half = self.coefficients.len();
         let value = self.coefficients[position % half];
-        if position / half % 2 == 0 { value } else { value.wrapping_neg() }
+        if (position / half).is_multiple_of(2) { value } else { value.wrapping_neg() }
     }
 }
 

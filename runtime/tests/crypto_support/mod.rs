@@ -1,0 +1,223 @@
+//! Parameter sets and random programs for the tests of client and server.
+#![allow(dead_code)]
+
+use cml_runtime::client::{ClientKey, Randomness};
+use cml_runtime::parameters::events::events;
+use cml_runtime::parameters::ledger;
+use cml_runtime::program::message::{
+    Action, Bootstrap, Client, EncryptedPort, Linear, ParameterSet, Program, Server, Step,
+};
+use cml_runtime::reference::TensorType;
+use cml_runtime::reference::message::{Element, Empty, Graph, Lookup, Op, Port, Quantizer, Table, Tensor};
+use cml_runtime::server::ServerKey;
+use cml_runtime::units::{LweDimension, Spacing};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+/// A 132-bit set on one polynomial of 2048 coefficients; level 2 leaves an output noise of 2^-22.
+pub(crate) fn wide() -> ParameterSet {
+    set(930, (1, 2048), (15, 2), (4, 4))
+}
+
+/// A 132-bit set for narrow lookups.
+pub(crate) fn narrow() -> ParameterSet {
+    set(850, (2, 1024), (23, 1), (5, 3))
+}
+
+pub(crate) fn set(n: u32, (k, size): (u32, u32), pbs: (u32, u32), ks: (u32, u32)) -> ParameterSet {
+    let std_dev = |dimension: u32| {
+        cml_runtime::parameters::security::gaussian_132(LweDimension(dimension as usize)).std_dev()
+    };
+    ParameterSet {
+        lwe_dimension: n,
+        glwe_dimension: k,
+        polynomial_size: size,
+        pbs_base_log: pbs.0,
+        pbs_level: pbs.1,
+        ks_base_log: ks.0,
+        ks_level: ks.1,
+        lwe_std_dev: std_dev(n),
+        glwe_std_dev: std_dev(k * size),
+    }
+}
+
+/// What a random program looks like.
+#[derive(Clone, Copy)]
+pub(crate) struct Form {
+    /// Lookups of the one layer.
+    pub(crate) lookups: usize,
+    /// log2 of the accumulators.
+    pub(crate) extension: u32,
+    /// Widest range of a lookup's input, in slots.
+    pub(crate) slots: u64,
+    /// Spacing of a sum in units of that of what is summed.
+    pub(crate) factor: u64,
+}
+
+/// Inputs, a layer of lookups, a sum that is decrypted, and a lookup on that sum.
+pub(crate) fn program(form: Form, set: ParameterSet, random: &mut ChaCha8Rng) -> Server {
+    let inputs: Vec<(i64, i64)> =
+        (0..6).map(|_| (random.random_range(-2..=0), random.random_range(1..=2))).collect();
+    let (first, ranges) = linear(form, &inputs, form.lookups, 0, random);
+    let spacing = first.spacing / form.factor;
+    let tables: Vec<Table> = ranges.iter().map(|range| table(*range, (-2, 2), random)).collect();
+    let middle: Vec<(i64, i64)> = tables.iter().map(entry_range).collect();
+    let (second, sums) = linear(form, &middle, 2, 2, random);
+    let last: Vec<Table> = sums.iter().map(|range| table(*range, (-40, 40), random)).collect();
+    let results: Vec<(i64, i64)> = last.iter().map(entry_range).collect();
+    let bootstrap = |input, tables: Vec<Table>, spacing| {
+        let table_of = (0..tables.len() as u32).collect();
+        Action::Bootstrap(Bootstrap { input, extension: form.extension, tables, table_of, spacing })
+    };
+    let sum_spacing = second.spacing;
+    let actions = [
+        Action::Linear(first),
+        bootstrap(1, tables, sum_spacing / form.factor),
+        Action::Linear(second),
+        bootstrap(3, last, 1 << 56),
+    ];
+    let steps = actions.into_iter().enumerate();
+    Server {
+        parameters: Some(set),
+        inputs: vec![port("x", spacing, &inputs)],
+        steps: steps.map(|(i, action)| Step { node: format!("node{i}"), action: Some(action) }).collect(),
+        outputs: vec![port("sum", sum_spacing, &sums), port("table", 1 << 56, &results)],
+        output_values: vec![3, 4],
+    }
+}
+
+/// An affine map whose rows fit the slots of the form.
+fn linear(
+    form: Form,
+    inputs: &[(i64, i64)],
+    rows: usize,
+    value: u32,
+    random: &mut ChaCha8Rng,
+) -> (Linear, Vec<(i64, i64)>) {
+    let (mut weights, mut bias, mut ranges) = (vec![], vec![], vec![]);
+    while ranges.len() < rows {
+        let mut row = vec![0; inputs.len()];
+        (0..4).for_each(|_| row[random.random_range(0..inputs.len())] = random.random_range(-2..=2));
+        let offset = random.random_range(-9..=9);
+        let bound = |pick: fn(i64, i64) -> i64| {
+            row.iter().zip(inputs).map(|(w, (lo, hi))| pick(w * lo, w * hi)).sum::<i64>() + offset
+        };
+        let (lo, hi) = (bound(i64::min), bound(i64::max));
+        if ((hi - lo) as u64) < form.slots {
+            weights.extend(row);
+            bias.push(offset);
+            ranges.push((lo, hi));
+        }
+    }
+    // Not a power of two, and a multiple of the factor.
+    let spacing = Spacing::of_slots(form.slots).0 / form.factor * form.factor;
+    (Linear { inputs: vec![value], rows: rows as u32, weights, bias, spacing }, ranges)
+}
+
+fn table((lo, hi): (i64, i64), (least, most): (i64, i64), random: &mut ChaCha8Rng) -> Table {
+    Table { lo, values: (lo..=hi).map(|_| random.random_range(least..=most)).collect() }
+}
+
+fn entry_range(table: &Table) -> (i64, i64) {
+    (table.values.iter().copied().min().unwrap(), table.values.iter().copied().max().unwrap())
+}
+
+pub(crate) fn port(name: &str, spacing: u64, ranges: &[(i64, i64)]) -> EncryptedPort {
+    EncryptedPort {
+        name: name.to_owned(),
+        shape: vec![1, ranges.len() as u64],
+        spacing,
+        lo: ranges.iter().map(|range| range.0).collect(),
+        hi: ranges.iter().map(|range| range.1).collect(),
+    }
+}
+
+/// The client's part, with a ledger made from the program itself.
+pub(crate) fn client(server: &Server) -> Client {
+    Client {
+        model: "test".to_owned(),
+        program_hash: server.hash().to_vec(),
+        parameters: server.parameters.clone(),
+        inputs: server.inputs.clone(),
+        outputs: server.outputs.clone(),
+        events: events(server).unwrap(),
+        p_error_log2: Some(-40.0),
+        ..Client::default()
+    }
+}
+
+/// Uniform inputs in range.
+pub(crate) fn sample(server: &Server, random: &mut ChaCha8Rng) -> Vec<Vec<i64>> {
+    let port = |port: &EncryptedPort| {
+        port.lo.iter().zip(&port.hi).map(|(lo, hi)| random.random_range(*lo..=*hi)).collect()
+    };
+    server.inputs.iter().map(port).collect()
+}
+
+/// Keys of a program that keeps its budget, made from a fixed seed.
+pub(crate) fn keys(client: &Client) -> (ClientKey, ServerKey, Randomness) {
+    ledger::check(client).unwrap();
+    let mut randomness = Randomness::from_seed([7; 32]);
+    let key = ClientKey::generate(client, &mut randomness).unwrap();
+    let server_key = ServerKey::prepare(&key.evaluation_key(&mut randomness));
+    (key, server_key, randomness)
+}
+
+/// A whole program: 3 floats, a layer of 4 with ReLU, 2 sums that come back as floats. `shift` makes another one of it.
+pub(crate) fn whole_program(shift: i64) -> Program {
+    let (first, second) = ([2, -1, 1, 3, -2, 1, 1, 1, -1, 2, 3, -3], [1, -2, 3, 1, 2, 2, -1, 1]);
+    let transposed = |weights: &[i64], columns: usize| -> Vec<i64> {
+        (0..columns).flat_map(|row| weights.iter().skip(row).step_by(columns).copied()).collect()
+    };
+    let spacing = Spacing::of_slots(50).0;
+    let linear = |inputs: u32, rows: u32, weights: &[i64]| {
+        let (weights, bias) = (transposed(weights, rows as usize), vec![0; rows as usize]);
+        Action::Linear(Linear { inputs: vec![inputs], rows, weights, bias, spacing })
+    };
+    let relu = Table { lo: -24, values: (-24..=24).map(|x: i64| x.clamp(0, 6) + shift).collect() };
+    let bootstrap =
+        Bootstrap { input: 1, extension: 1, tables: vec![relu.clone()], table_of: vec![0; 4], spacing };
+    let actions = [linear(0, 4, &first), Action::Bootstrap(bootstrap), linear(2, 2, &second)];
+    let steps = actions.into_iter().zip(["fc1", "relu", "fc2"]);
+    let server = Server {
+        parameters: Some(wide()),
+        inputs: vec![port("x", spacing, &[(-4, 3); 3])],
+        steps: steps.map(|(action, node)| Step { node: node.to_owned(), action: Some(action) }).collect(),
+        outputs: vec![port("y", spacing, &[(-40, 40), (-48, 45)])],
+        output_values: vec![3],
+    };
+    let [quantize, dequantize] = clear_functions();
+    let client = Client { quantize: Some(quantize), dequantize: Some(dequantize), ..client(&server) };
+    let quantized = integer_function(&first, &second, relu);
+    Program { client: Some(client), server: Some(server), quantized: Some(quantized), ..Program::default() }
+}
+
+fn clear_functions() -> [Graph; 2] {
+    let typed = |shape: [usize; 2], element| TensorType::new(shape, element);
+    let quantizer = |scale, lo, hi| Quantizer { scales: vec![scale], zero_points: vec![0], axis: 0, lo, hi };
+    let mut quantize =
+        Graph { inputs: vec![Port::new("x", &typed([1, 3], Element::F32))], ..Graph::default() };
+    quantize.outputs = vec![quantize.push("in", Op::Quantize(quantizer(0.25, -4, 3)), [0])];
+    quantize.output_names = vec!["x".to_owned()];
+    let mut dequantize =
+        Graph { inputs: vec![Port::new("y", &typed([1, 2], Element::I64))], ..Graph::default() };
+    dequantize.outputs = vec![dequantize.push("out", Op::Dequantize(quantizer(0.125, -99, 99)), [0])];
+    dequantize.output_names = vec!["y".to_owned()];
+    [quantize, dequantize]
+}
+
+fn integer_function(first: &[i64], second: &[i64], relu: Table) -> Graph {
+    let port = Port::new("x", &TensorType::new([1, 3], Element::I64));
+    let mut graph = Graph { inputs: vec![port], ..Graph::default() };
+    let product = |graph: &mut Graph, input, weights: &[i64], shape: [u64; 2]| {
+        let tensor = Tensor { shape: shape.to_vec(), floats: vec![], integers: weights.to_vec() };
+        let weights = graph.push("weights", Op::Constant(tensor), []);
+        graph.push("fc", Op::MatMul(Empty {}), [input, weights])
+    };
+    let hidden = product(&mut graph, 0, first, [3, 4]);
+    let active =
+        graph.push("relu", Op::Lookup(Lookup { tables: vec![relu], table_of: vec![0; 4] }), [hidden]);
+    graph.outputs = vec![product(&mut graph, active, second, [4, 2])];
+    graph.output_names = vec!["y".to_owned()];
+    graph
+}

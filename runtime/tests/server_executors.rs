@@ -1,0 +1,180 @@
+//! The three executors agree: clear, simulated and encrypted, on random programs with real parameters.
+// What fails in a helper of a test fails the test.
+#![allow(clippy::unwrap_used)]
+
+mod crypto_support;
+
+use cml_runtime::client::{decrypt, encrypt};
+use cml_runtime::parameters::events::events;
+use cml_runtime::parameters::{failure, ledger};
+use cml_runtime::program::message::{Action, Bootstrap, Event, Server, Step};
+use cml_runtime::reference::message::Table;
+use cml_runtime::server::CheckedServer;
+use cml_runtime::units::Spacing;
+use crypto_support::{Form, client, keys, narrow, port, program, sample, wide};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn encrypted_equals_clear(form: Form, server: &Server, random: &mut ChaCha8Rng) {
+    let checked = CheckedServer::new(server).unwrap();
+    let client = client(server);
+    let (key, server_key, mut randomness) = keys(&client);
+    let samples: Vec<_> = (0..3).map(|_| sample(server, random)).collect();
+    let inputs = encrypt(&key, &client, &samples, &mut randomness).unwrap();
+    let finished = AtomicUsize::new(0);
+    let progress = |count| {
+        finished.fetch_add(count, Ordering::Relaxed);
+    };
+    let outputs = checked.run_encrypted(&server_key, &inputs, &progress).unwrap();
+    assert_eq!(finished.into_inner(), 3 * checked.bootstraps());
+    let found = decrypt(&key, &client, &outputs).unwrap();
+    let expected: Vec<_> = samples.iter().map(|sample| checked.run_clear(sample).unwrap()).collect();
+    assert_eq!(found.samples, expected, "extension {}, {} slots", form.extension, form.slots);
+    assert_eq!(found.out_of_range, 0);
+    // One sample alone gives the same as with others.
+    let alone = checked.run_encrypted(&server_key, &inputs.sample(1), &|_| {}).unwrap();
+    assert_eq!(decrypt(&key, &client, &alone).unwrap().samples[0], expected[1]);
+}
+
+#[test]
+fn plain_lookups_are_exact() {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    for slots in [9, 11] {
+        let form = Form { lookups: 19, extension: 0, slots, factor: 1 };
+        encrypted_equals_clear(form, &program(form, narrow(), &mut random), &mut random);
+    }
+    let form = Form { lookups: 7, extension: 0, slots: 23, factor: 3 };
+    encrypted_equals_clear(form, &program(form, wide(), &mut random), &mut random);
+}
+
+#[test]
+fn extended_lookups_are_exact() {
+    let mut random = ChaCha8Rng::seed_from_u64(2);
+    for (extension, slots, factor) in [(1, 37, 1), (2, 61, 2)] {
+        let form = Form { lookups: 6, extension, slots, factor };
+        encrypted_equals_clear(form, &program(form, wide(), &mut random), &mut random);
+    }
+}
+
+#[test]
+fn simulated_equals_clear_within_the_budget() {
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    for (extension, slots, factor) in [(0, 23, 1), (0, 16, 5), (1, 37, 1), (2, 61, 2)] {
+        let form = Form { lookups: 12, extension, slots, factor };
+        let server = program(form, wide(), &mut random);
+        let checked = CheckedServer::new(&server).unwrap();
+        ledger::check(&client(&server)).unwrap();
+        for seed in 0..100 {
+            let inputs = sample(&server, &mut random);
+            assert_eq!(checked.run_simulated(&inputs, seed).unwrap(), checked.run_clear(&inputs).unwrap());
+        }
+    }
+}
+
+/// One lookup of each of some inputs, with more slots than the parameters allow.
+fn too_many_slots(slots: u64, extension: u32, count: usize) -> Server {
+    let spacing = Spacing::of_slots(slots).0;
+    let range = (-5, slots as i64 - 6);
+    let table = Table { lo: range.0, values: (range.0..=range.1).collect() };
+    let bootstrap = Bootstrap {
+        input: 0,
+        extension,
+        tables: vec![table],
+        table_of: vec![0; count],
+        spacing: spacing / 2,
+    };
+    Server {
+        parameters: Some(wide()),
+        inputs: vec![port("x", spacing, &vec![range; count])],
+        steps: vec![Step { node: "identity".to_owned(), action: Some(Action::Bootstrap(bootstrap)) }],
+        outputs: vec![port("y", spacing / 2, &vec![range; count])],
+        output_values: vec![1],
+    }
+}
+
+fn count_failures(found: &[Vec<i64>], expected: &[Vec<i64>]) -> usize {
+    found[0].iter().zip(&expected[0]).filter(|(found, expected)| found != expected).count()
+}
+
+#[test]
+fn a_loose_budget_fails_at_the_predicted_rate() {
+    let mut random = ChaCha8Rng::seed_from_u64(4);
+    for (slots, extension) in [(300, 2), (180, 1), (90, 0)] {
+        let server = too_many_slots(slots, extension, 1000);
+        let checked = CheckedServer::new(&server).unwrap();
+        let mut failures = 0;
+        for seed in 0..40 {
+            let inputs = sample(&server, &mut random);
+            failures += count_failures(&checked.run_simulated(&inputs, seed).unwrap(), &inputs);
+        }
+        assert_rate(&events(&server).unwrap()[0], 40_000.0, failures);
+    }
+}
+
+/// Whether that many of these lookups fail, up to five standard deviations. The ledger gives away half a position on
+/// every side; with all of it back, the rate is a lower bound.
+fn assert_rate(event: &Event, count: f64, failures: usize) {
+    let (set, extension) = (wide(), event.extension.unwrap());
+    let assessed = ledger::assess(event, &set).unwrap();
+    let room = assessed.tolerance + 2.0 * ledger::half_position(&set, extension);
+    let least = count * failure::outside(room, assessed.variance).0.exp2();
+    let most = count * assessed.probability.0.exp2();
+    assert!(least > 30.0, "a rate that can be measured, {least}");
+    let (low, high) = (least - 5.0 * least.sqrt(), most + 5.0 * most.sqrt());
+    let found = failures as f64;
+    assert!(
+        low < found && found < high,
+        "extension {extension}: {found} failures, predicted {least:.0} to {most:.0}"
+    );
+}
+
+#[test]
+fn ciphertexts_fail_as_often_as_the_simulation() {
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let server = too_many_slots(150, 0, 400);
+    let checked = CheckedServer::new(&server).unwrap();
+    let mut client = client(&server);
+    client.p_error_log2 = Some(20.0);
+    let (key, server_key, mut randomness) = keys(&client);
+    let inputs = vec![sample(&server, &mut random)];
+    let encrypted = encrypt(&key, &client, &inputs, &mut randomness).unwrap();
+    let outputs = checked.run_encrypted(&server_key, &encrypted, &|_| {}).unwrap();
+    let failures = count_failures(&decrypt(&key, &client, &outputs).unwrap().samples[0], &inputs[0]);
+    assert_rate(&client.events[0], 400.0, failures);
+}
+
+#[test]
+fn values_outside_of_a_table_are_errors_in_the_clear() {
+    let server = too_many_slots(20, 0, 2);
+    let checked = CheckedServer::new(&server).unwrap();
+    let message = checked.run_clear(&[vec![3, 15]]).unwrap_err().to_string();
+    assert!(message.starts_with("identity: element 1 is 15, its table covers -5 to 14"), "{message}");
+    let message = checked.run_clear(&[vec![3]]).unwrap_err().to_string();
+    assert_eq!(message, "1 values were given for input x, expected 2");
+    assert!(checked.run_simulated(&[], 0).is_err());
+}
+
+#[test]
+fn keys_and_inputs_of_another_program_are_refused() {
+    let (server, other) = (too_many_slots(9, 0, 1), too_many_slots(10, 0, 1));
+    let (one, two) = (client(&server), client(&other));
+    let (key, server_key, mut randomness) = keys(&one);
+    assert!(encrypt(&key, &two, &[vec![vec![0]]], &mut randomness).is_err());
+    let inputs = encrypt(&key, &one, &[vec![vec![0]]], &mut randomness).unwrap();
+    let checked = CheckedServer::new(&other).unwrap();
+    let message = checked.run_encrypted(&server_key, &inputs, &|_| {}).unwrap_err().to_string();
+    assert!(message.starts_with("the evaluation key was made for another program"), "{message}");
+    let message = encrypt(&key, &one, &[vec![vec![99]]], &mut randomness).unwrap_err().to_string();
+    assert_eq!(message, "input x, sample 0: element 0 is 99, the encrypted input holds -5 to 3");
+}
+
+#[test]
+fn programs_that_cannot_run_are_refused() {
+    let refused = |server: &Server| CheckedServer::new(server).err().map(|error| error.to_string());
+    assert_eq!(refused(&too_many_slots(20, 0, 2)), None);
+    let too_fine = refused(&too_many_slots(3000, 0, 2)).unwrap();
+    assert!(too_fine.contains("identity") && too_fine.contains("tell apart"), "{too_fine}");
+    let too_long = refused(&too_many_slots(20, 11, 2)).unwrap();
+    assert!(too_long.contains("too many accumulators"), "{too_long}");
+}
