@@ -286,12 +286,13 @@ OpFoldResult fhe::LookupOp::fold(FoldAdaptor adaptor) {
   if (!input)
     return nullptr;
   SmallVector<int64_t> values;
+  auto allowed = ranges(getResult());
   for (auto [index, value] : llvm::enumerate(input.getValues<int64_t>())) {
-    int64_t which = getTableOf()[index];
-    // The verifier saw that the table covers the range of the element, which holds the constant.
-    values.push_back(cast<DenseI64ArrayAttr>(getTables()[which])[value - getFirsts()[which]]);
-    if (values.back() < eint(getResult()).getLo() || values.back() > eint(getResult()).getHi())
+    auto table = cast<DenseI64ArrayAttr>(getTables()[getTableOf()[index]]);
+    int64_t at = value - getFirsts()[getTableOf()[index]];
+    if (at < 0 || at >= table.size() || table[at] < allowed[index].lo || table[at] > allowed[index].hi)
       return nullptr;
+    values.push_back(table[at]);
   }
   return DenseIntElementsAttr::get(input.getType(), values);
 }
