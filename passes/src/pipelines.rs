@@ -23,14 +23,55 @@ impl Pipeline {
     pub fn text(&self) -> String {
         self.passes.join(",")
     }
+
+    /// The same with options: for each pass that `options` names, what stands between its braces.
+    #[must_use]
+    pub fn text_with(&self, options: &[(&str, String)]) -> String {
+        let with_options = |pass: &&str| {
+            let given = options.iter().find(|(name, text)| name == pass && !text.is_empty());
+            given.map_or_else(|| (*pass).to_owned(), |(_, text)| format!("{pass}{{{text}}}"))
+        };
+        self.passes.iter().map(with_options).collect::<Vec<_>>().join(",")
+    }
 }
 
-/// All named pipelines.
-pub const PIPELINES: &[Pipeline] = &[Pipeline {
+/// Simplify a float network: constants, batch normalization, Gemm.
+pub const SIMPLIFY: Pipeline = Pipeline {
     name: "cml-simplify-nn",
     summary: "Simplify a float network",
-    passes: &["cml-fold-constants", "canonicalize", "cse"],
-}];
+    passes: &["cml-fold-constants", "cml-fold-batch-norm", "cml-decompose-gemm", "cml-fold-constants", "canonicalize", "cse"],
+};
+
+/// Post-training quantization: needs calibration data.
+pub const QUANTIZE: Pipeline = Pipeline {
+    name: "cml-quantize",
+    summary: "Quantize a float network after training",
+    passes: &["cml-calibrate", "cml-insert-quantizers", "canonicalize", "cse"],
+};
+
+/// Quantized integers, client and server apart.
+pub const TO_QNN: Pipeline = Pipeline {
+    name: "cml-lower-to-qnn",
+    summary: "Lower a network with quantizers to integers",
+    passes: &["cml-nn-to-qnn", "canonicalize", "cse", "cml-split-client-server"],
+};
+
+/// Encrypted integers with explicit lookups.
+pub const TO_FHE: Pipeline = Pipeline {
+    name: "cml-lower-to-fhe",
+    summary: "Lower quantized integers to encrypted ones",
+    passes: &["cml-infer-ranges", "cml-fuse-float-chains", "cml-qnn-to-fhe", "canonicalize", "cse"],
+};
+
+/// Ciphertexts and bootstraps under one key set.
+pub const TO_TFHE: Pipeline = Pipeline {
+    name: "cml-lower-to-tfhe",
+    summary: "Lower encrypted integers to ciphertexts",
+    passes: &["cml-parametrize", "cml-fhe-to-tfhe", "canonicalize", "cse"],
+};
+
+/// All named pipelines, in lowering order.
+pub const PIPELINES: &[Pipeline] = &[SIMPLIFY, QUANTIZE, TO_QNN, TO_FHE, TO_TFHE];
 
 /// A pipeline did not run to its end; what MLIR had to say went to the context's diagnostics.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@
 //! result element a function of one integer: `x * sigmoid(x)` is one, `a + b` of two layers is not. Tables come from running the
 //! very ops of the chain, so they equal the quantized model in every corner case.
 
+use crate::analysis::movement;
 use crate::framework::{PassError, model_error};
 use cml_dialects::fhe::Ranges;
 use cml_dialects::interpret::{GraphBuilder, is_movement};
@@ -202,7 +203,9 @@ fn origin_of(
                 "joins encrypted values with constants: not supported between two layers",
             ));
         }
-        return Ok(Some((shape, moved(op, &encrypted)?)));
+        let all: Vec<(usize, usize)> = encrypted.iter().flat_map(|origin| origin.1.iter().copied()).collect();
+        let moved = movement::origins(op)?.into_iter().map(|number| all[number]).collect();
+        return Ok(Some((shape, moved)));
     }
     if name != "qnn.quantize" && !ELEMENTWISE.contains(&name.as_str()) {
         let message = "mixes elements between two layers: only elementwise operations and reshapes, transposes and \
@@ -223,31 +226,3 @@ fn origin_of(
     Ok(Some((shape, first.1.clone())))
 }
 
-/// Runs a movement op on the numbers of elements.
-fn moved(
-    op: OperationRef<'_, '_>,
-    inputs: &[&(Vec<usize>, Vec<(usize, usize)>)],
-) -> Result<Vec<(usize, usize)>, PassError> {
-    let mut builder = GraphBuilder::default();
-    let mut all = Vec::new();
-    let mut tensors = Vec::new();
-    for (value, (shape, origin)) in operands(op).into_iter().zip(inputs) {
-        let port = Port {
-            name: node_name(op),
-            shape: shape.iter().map(|extent| *extent as u64).collect(),
-            element: Element::I64.into(),
-        };
-        let number = builder.input(port);
-        builder.bind(value, number);
-        let numbers = (all.len()..all.len() + origin.len()).map(|index| index as i64).collect();
-        all.extend_from_slice(origin);
-        tensors.push(Tensor::integers(shape, numbers).map_err(|fault| model_error(op, fault.to_string()))?);
-    }
-    let name = op_name(op);
-    let mnemonic = name.split_once('.').map_or("", |(_, mnemonic)| mnemonic);
-    let number = nn::interpret::translate(op, mnemonic, &mut builder)?;
-    let outputs = builder.finish(vec![number], vec![String::new()]).run(&tensors)?;
-    let numbers = outputs.first().and_then(Tensor::as_integers);
-    let numbers = numbers.ok_or_else(|| model_error(op, "expected integers from a movement of integers"))?;
-    Ok(numbers.iter().map(|number| all[*number as usize]).collect())
-}

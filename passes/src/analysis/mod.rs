@@ -4,3 +4,5 @@ pub mod chains;
 pub mod observe;
 pub mod ranges;
 pub mod samples;
+pub mod linear_forms;
+pub mod movement;

@@ -4,6 +4,7 @@
 //! weights, and the actual tables, gives bounds. Values count without their zero point.
 
 use crate::analysis::chains::Chain;
+use crate::analysis::movement::origins;
 use crate::framework::{PassError, model_error};
 use cml_dialects::fhe::Ranges;
 use cml_dialects::interpret::{graph, graph_with_values, is_movement};
@@ -12,7 +13,6 @@ use cml_dialects::ir::{
 };
 use cml_dialects::qnn::{CLIENT_IN, SERVER, quantizer_of, zero_point};
 use cml_runtime::reference::{Evaluator, Value as Tensor};
-use melior::ir::operation::OperationLike;
 use melior::ir::{AttributeLike, OperationRef, Value};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -319,37 +319,10 @@ fn product(op: OperationRef<'_, '_>, input: &Ranges) -> Result<Ranges, PassError
 }
 
 fn moved(op: OperationRef<'_, '_>, inputs: &[Ranges]) -> Result<Ranges, PassError> {
-    use cml_dialects::interpret::GraphBuilder;
-    use cml_runtime::reference::message::{Element, Port};
-    let mut builder = GraphBuilder::default();
-    let (mut lows, mut highs) = (Vec::new(), Vec::new());
-    for (value, ranges) in operands(op).into_iter().zip(inputs) {
-        let shape = shape_of(op, value)?;
-        let extents: Vec<usize> = shape.iter().map(|extent| *extent as usize).collect();
-        let number = builder.input(Port { name: String::new(), shape, element: Element::I64.into() });
-        builder.bind(value, number);
-        for (ends, tensors) in [(&ranges.lows, &mut lows), (&ranges.highs, &mut highs)] {
-            let tensor = Tensor::integers(&extents, ends.clone());
-            tensors.push(tensor.map_err(|fault| model_error(op, fault.to_string()))?);
-        }
-    }
-    let name = op_name(op);
-    let mnemonic = name.split_once('.').map_or("", |(_, mnemonic)| mnemonic);
-    let number = cml_dialects::qnn::interpret::translate(op, mnemonic, &mut builder)?;
-    let graph = builder.finish(vec![number], vec![String::new()]);
-    let ends = |tensors: &[Tensor]| -> Result<Vec<i64>, PassError> {
-        let outputs = graph.run(tensors)?;
-        Ok(outputs
-            .first()
-            .and_then(Tensor::as_integers)
-            .map(|array| array.iter().copied().collect())
-            .unwrap_or_default())
+    let origins = origins(op)?;
+    let all = |pick: fn(&Ranges) -> &Vec<i64>| {
+        let ends: Vec<i64> = inputs.iter().flat_map(|ranges| pick(ranges).iter().copied()).collect();
+        origins.iter().map(|number| ends[*number]).collect()
     };
-    Ok(Ranges { lows: ends(&lows)?, highs: ends(&highs)? })
-}
-
-/// Whether an op carries ranges already.
-#[must_use]
-pub fn has_ranges(op: OperationRef<'_, '_>) -> bool {
-    op.has_attribute("lows") && op.has_attribute("highs")
+    Ok(Ranges { lows: all(|ranges| &ranges.lows), highs: all(|ranges| &ranges.highs) })
 }

@@ -170,6 +170,8 @@ passes! {
     crate::transforms::infer_ranges::InferRanges,
     crate::transforms::fuse_float_chains::FuseFloatChains,
     crate::conversions::qnn_to_fhe::QnnToFhe,
+    crate::transforms::parametrize::Parametrize,
+    crate::conversions::fhe_to_tfhe::FheToTfhe,
 }
 
 /// Makes our passes and named pipelines, and MLIR's canonicalizer, CSE and their like, known by name in this process. Any

@@ -10,3 +10,4 @@ pub mod insert_quantizers;
 pub mod quantization;
 pub mod split_client_server;
 mod rewrite;
+pub mod parametrize;

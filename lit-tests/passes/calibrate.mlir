@@ -1,0 +1,52 @@
+// RUN: cml-opt --cml-check-semantics --split-input-file --cml-calibrate="calibration=%S/Inputs/two-features.npy" %s \
+// RUN:   | FileCheck %s --check-prefixes=CHECK,CHANNEL
+// RUN: cml-opt --split-input-file --cml-calibrate="calibration=%S/Inputs/two-features.npy granularity=tensor clipping=minmax \
+// RUN:   inputs=4 weights=2 activations=5" %s | FileCheck %s --check-prefixes=CHECK,TENSOR
+
+// Each feature goes from its smallest to its largest value in 7 steps. Rows of weights that are multiples of one number
+// become exactly these multiples. (tensor: all features from -1 to 7 in 15 steps.)
+// CHECK-LABEL: @main
+// CHANNEL:       nn.matmul {{.*}} {cml.levels = 7 : i64, cml.offsets = array<f64: 0.000000e+00, -1.000000e+00>,
+// CHANNEL-SAME:    cml.scales = array<f64: 1.000000e+00, 1.000000e+00>, cml.weight_limit = 3 : i64,
+// CHANNEL-SAME:    cml.weight_scales = array<f64: 5.000000e-01, 2.000000e+00>}
+// TENSOR:        cml.levels = 15 : i64, cml.offsets = array<f64: -1.000000e+00>, cml.scales = array<f64: 0.5{{3+}}
+// TENSOR-SAME:     cml.weight_limit = 1 : i64, cml.weight_scales = array<f64: 3.2000{{[0-9]*}}>
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %w = nn.constant dense<[[0.5, -6.0], [-1.5, 4.0]]> : tensor<2x2xf32>
+  %y = nn.matmul %x, %w : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
+  return %y : tensor<1x2xf32>
+}
+
+// -----
+
+// A hidden layer has the bits of activations. The neuron that never fires on the samples is constant: scale 0.
+// CHECK-LABEL: @main
+// CHECK:         nn.matmul {{.*}}
+// CHECK:         nn.relu
+// CHANNEL:       nn.matmul {{.*}} {cml.levels = 7 : i64, cml.offsets = array<f64: 0.000000e+00, 0.000000e+00>
+// CHANNEL-SAME:    cml.scales = array<f64: {{[0-9.e+-]+}}, 0.000000e+00>
+// TENSOR:        nn.matmul {{.*}} {cml.levels = 31 : i64, cml.offsets = array<f64: 0.000000e+00>
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %w = nn.constant dense<[[1.0, -1.0], [1.0, -1.0]]> : tensor<2x2xf32>
+  %c = nn.constant dense<[0.0, -2.0]> : tensor<2xf32>
+  %y = nn.matmul %x, %w : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
+  %b = nn.add %y, %c : tensor<1x2xf32>, tensor<2xf32> -> tensor<1x2xf32>
+  %h = nn.relu %b : tensor<1x2xf32>
+  %z = nn.matmul %h, %w : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
+  return %z : tensor<1x2xf32>
+}
+
+// -----
+
+// A product whose input the network quantizes itself is left alone, also behind a reshape.
+// CHECK-LABEL: @main
+// CHECK:         nn.fake_quantize
+// CHECK-NOT:     cml.levels
+// CHECK:         return
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %w = nn.constant dense<[[1.0, -1.0], [1.0, -1.0]]> : tensor<2x2xf32>
+  %q = nn.fake_quantize %x scales [0.5] zero_points [0] axis 0 range 0 to 7 : tensor<1x2xf32>
+  %r = nn.reshape %q : tensor<1x2xf32> -> tensor<1x2xf32>
+  %y = nn.matmul %r, %w : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
+  return %y : tensor<1x2xf32>
+}

@@ -1,0 +1,443 @@
+//! Every value of `@server` as an affine form over independent sources of noise, and what follows for its encoding.
+//!
+//! Sources are the encrypted inputs and the results of lookups; all that lies between is linear and collapses. A form shows
+//! exactly which weight each source has where a value is read, however often the value was used on the way: that is its noise.
+//! A lookup whose input or whose read part of the table is constant is a constant, and costs nothing.
+
+use crate::analysis::movement::origins;
+use crate::framework::{PassError, model_error};
+use crate::parameters::{Demand, DemandKind};
+use cml_dialects::fhe::{Ranges, ranges};
+use cml_dialects::interpret::{is_movement, lookup_of};
+use cml_dialects::ir::{
+    Attributes, Function, defining_op, key, node_name, op_name, operand, operands, result, shape_of, tensor_shape,
+};
+use cml_runtime::reference::message::Table;
+use cml_runtime::units::Spacing;
+use melior::ir::operation::OperationLike;
+use melior::ir::{AttributeLike, OperationRef, Value};
+use std::collections::BTreeMap;
+
+/// One element of a source: number of the list, and place in it. Lists are the function's arguments, then one for each [`Group`].
+pub type Source = (u32, u32);
+
+/// `sum of weight * source + constant`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// By source; no weight is 0.
+    pub terms: BTreeMap<Source, i64>,
+    /// The constant part.
+    pub constant: i64,
+}
+
+impl Form {
+    fn constant(value: i64) -> Self {
+        Self { terms: BTreeMap::new(), constant: value }
+    }
+
+    fn source(source: Source) -> Self {
+        Self { terms: BTreeMap::from([(source, 1)]), constant: 0 }
+    }
+
+    /// Adds `factor * other`. The verifier proved that no value leaves 2^41; a weight beyond i64 would need one.
+    fn add(&mut self, other: &Self, factor: i64) {
+        if factor == 0 {
+            return;
+        }
+        self.constant = self.constant.saturating_add(other.constant.saturating_mul(factor));
+        for (source, weight) in &other.terms {
+            let sum = self.terms.entry(*source).or_default();
+            *sum = sum.saturating_add(weight.saturating_mul(factor));
+            if *sum == 0 {
+                self.terms.remove(source);
+            }
+        }
+    }
+}
+
+/// Lookups of one op that read ranges of about one width.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The ONNX node of the lookup.
+    pub node: String,
+    /// Number of the `fhe.lookup` among those of the function.
+    pub lookup: usize,
+    /// What each reads.
+    pub forms: Vec<Form>,
+    /// The table of each, cut to the range that it reads.
+    pub tables: Vec<Table>,
+    /// Widest measured range, bits, where one is known.
+    pub measured_width: Option<u32>,
+}
+
+impl Group {
+    /// Entries of the longest table.
+    #[must_use]
+    pub fn longest(&self) -> u64 {
+        self.tables.iter().map(|table| table.values.len() as u64).max().unwrap_or(1)
+    }
+}
+
+/// One result of the function.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Name of the result.
+    pub name: String,
+    /// Its elements.
+    pub forms: Vec<Form>,
+    /// Their ranges.
+    pub ranges: Ranges,
+    /// Its shape.
+    pub shape: Vec<u64>,
+}
+
+/// The whole function.
+#[derive(Clone, Debug, Default)]
+pub struct LinearForms {
+    /// Number of elements of each argument.
+    pub arguments: Vec<usize>,
+    /// The lookups that cost a bootstrap, in order.
+    pub groups: Vec<Group>,
+    /// The results.
+    pub outputs: Vec<Output>,
+    /// For each list the number of slots in half the torus at its spacing.
+    pub slots: Vec<u64>,
+    /// Lookups that turned out constant.
+    pub constant_lookups: usize,
+}
+
+impl LinearForms {
+    /// Analyses `@server` at level `fhe`.
+    ///
+    /// # Errors
+    /// [`PassError::Model`] for an op of another level.
+    pub fn of(server: Function<'_, '_>) -> Result<Self, PassError> {
+        let mut builder = Builder::default();
+        for (number, argument) in server.arguments().into_iter().enumerate() {
+            let count = shape_of(server.op, argument)?.iter().product::<u64>() as usize;
+            let forms = (0..count).map(|place| Form::source((number as u32, place as u32))).collect();
+            builder.values.insert(key(argument), forms);
+            builder.forms.arguments.push(count);
+        }
+        for op in server.ops() {
+            let forms = builder.op(op)?;
+            builder.values.insert(key(result(op)?), forms);
+        }
+        for (value, name) in server.results().into_iter().zip(server.output_names()) {
+            let forms = builder.get(server.op, value)?.clone();
+            let (ranges, shape) = (ranges(server.op, value)?, shape_of(server.op, value)?);
+            builder.forms.outputs.push(Output { name, forms, ranges, shape });
+        }
+        builder.forms.slots = builder.forms.assign_slots();
+        Ok(builder.forms)
+    }
+
+    /// The spacing at which a list is encoded.
+    #[must_use]
+    pub fn spacing(&self, list: u32) -> Spacing {
+        Spacing::of_slots(self.slots[list as usize])
+    }
+
+    /// The spacing at which a group is read: a multiple of that of its sources, as large as its tables leave room for.
+    #[must_use]
+    pub fn read_spacing(&self, group: &Group) -> Spacing {
+        let slots = lists(&group.forms).first().map_or(1, |list| self.slots[*list as usize]);
+        Spacing(Spacing::of_slots(slots).0 * (slots / group.longest()).max(1))
+    }
+
+    /// The spacing at which an output is decrypted.
+    #[must_use]
+    pub fn output_spacing(&self, output: &Output) -> Spacing {
+        let list = lists(&output.forms).first().copied();
+        list.map_or(Spacing::of_slots(output_slots(output)), |list| self.spacing(list))
+    }
+
+    /// What the key set must achieve: one demand for each group, then one for each output.
+    #[must_use]
+    pub fn demands(&self) -> Vec<Demand> {
+        let mut demands = Vec::new();
+        for group in &self.groups {
+            let read = self.read_spacing(group);
+            demands.push(self.demand(&group.node, &group.forms, read, DemandKind::Lookup));
+        }
+        for output in &self.outputs {
+            let read = self.output_spacing(output);
+            demands.push(self.demand(&output.name, &output.forms, read, DemandKind::Output));
+        }
+        demands
+    }
+
+    fn demand(&self, node: &str, forms: &[Form], read: Spacing, kind: DemandKind) -> Demand {
+        let (mut inputs, mut bootstraps) = (0f64, 0f64);
+        for form in forms {
+            let (mut input, mut bootstrap) = (0f64, 0f64);
+            for ((list, _), weight) in &form.terms {
+                let factor = (read.0 / self.spacing(*list).0) as f64;
+                let norm = (*weight as f64 * factor).powi(2);
+                *(if (*list as usize) < self.arguments.len() { &mut input } else { &mut bootstrap }) += norm;
+            }
+            inputs = inputs.max(input);
+            bootstraps = bootstraps.max(bootstrap);
+        }
+        Demand {
+            node: node.to_owned(),
+            count: forms.len() as u32,
+            norm2_squared_inputs: inputs,
+            norm2_squared_bootstraps: bootstraps,
+            spacing: read,
+            kind,
+        }
+    }
+
+    /// All lists that meet in one sum, or in one group, share a spacing: that of the widest reading.
+    fn assign_slots(&self) -> Vec<u64> {
+        let count = self.arguments.len() + self.groups.len();
+        let mut parent: Vec<usize> = (0..count).collect();
+        let readings = || self.groups.iter().map(|group| &group.forms).chain(self.outputs.iter().map(|output| &output.forms));
+        for forms in readings() {
+            let lists = lists(forms);
+            for pair in lists.windows(2) {
+                let (left, right) = (root(&parent, pair[0] as usize), root(&parent, pair[1] as usize));
+                parent[left.max(right)] = left.min(right);
+            }
+        }
+        let mut slots = vec![1u64; count];
+        let needs = self.groups.iter().map(|group| (&group.forms, group.longest()));
+        let needs = needs.chain(self.outputs.iter().map(|output| (&output.forms, output_slots(output))));
+        for (forms, need) in needs {
+            if let Some(list) = lists(forms).first() {
+                let root = root(&parent, *list as usize);
+                slots[root] = slots[root].max(need);
+            }
+        }
+        (0..count).map(|list| slots[root(&parent, list)]).collect()
+    }
+}
+
+/// A decrypted value needs no padding: its range may fill the torus.
+fn output_slots(output: &Output) -> u64 {
+    let spans = output.ranges.lows.iter().zip(&output.ranges.highs).map(|(lo, hi)| (hi - lo).unsigned_abs() + 1);
+    spans.max().unwrap_or(1).div_ceil(2)
+}
+
+fn root(parent: &[usize], mut list: usize) -> usize {
+    while parent[list] != list {
+        list = parent[list];
+    }
+    list
+}
+
+/// The lists that some forms read, in order.
+#[must_use]
+pub fn lists(forms: &[Form]) -> Vec<u32> {
+    let mut all: Vec<u32> = forms.iter().flat_map(|form| form.terms.keys().map(|(list, _)| *list)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[derive(Default)]
+struct Builder {
+    values: BTreeMap<usize, Vec<Form>>,
+    lookups: usize,
+    forms: LinearForms,
+}
+
+impl Builder {
+    fn get(&self, op: OperationRef<'_, '_>, value: Value<'_, '_>) -> Result<&Vec<Form>, PassError> {
+        let found = self.values.get(&key(value));
+        found.ok_or_else(|| cml_dialects::ir::expected(op, "operands made by earlier ops").into())
+    }
+
+    fn op(&mut self, op: OperationRef<'_, '_>) -> Result<Vec<Form>, PassError> {
+        let attributes = Attributes(op);
+        let name = op_name(op);
+        if name.starts_with("fhe.") && is_movement(op) {
+            let mut all = Vec::new();
+            for value in operands(op) {
+                all.extend_from_slice(self.get(op, value)?);
+            }
+            return Ok(origins(op)?.into_iter().map(|number| all[number].clone()).collect());
+        }
+        match name.as_str() {
+            "fhe.constant" => Ok(attributes.i64_elements("value")?.into_iter().map(Form::constant).collect()),
+            "fhe.matmul" => self.matmul(op),
+            "fhe.add" => self.combine(op, 1),
+            "fhe.sub" => self.combine(op, -1),
+            "fhe.neg" => Ok(self.get(op, operand(op, 0)?)?.iter().map(|form| scaled(form, -1)).collect()),
+            "fhe.add_clear" => {
+                let clear = attributes.i64_elements("clear")?;
+                let forms = self.get(op, operand(op, 0)?)?.iter().enumerate();
+                Ok(forms
+                    .map(|(index, form)| {
+                        let mut form = form.clone();
+                        form.constant = form.constant.saturating_add(clear[index % clear.len()]);
+                        form
+                    })
+                    .collect())
+            }
+            "fhe.mul_clear" => {
+                let clear = attributes.i64_elements("clear")?;
+                let forms = self.get(op, operand(op, 0)?)?.iter().enumerate();
+                Ok(forms.map(|(index, form)| scaled(form, clear[index % clear.len()])).collect())
+            }
+            "fhe.sum" => self.sum(op),
+            "fhe.lookup" => self.lookup(op),
+            _ => Err(model_error(op, "expected an op of `fhe`: run `cml-qnn-to-fhe` first")),
+        }
+    }
+
+    fn matmul(&self, op: OperationRef<'_, '_>) -> Result<Vec<Form>, PassError> {
+        let input = self.get(op, operand(op, 0)?)?;
+        let attributes = Attributes(op);
+        let weights = attributes.i64_elements("weights")?;
+        let shape = tensor_shape(attributes.get("weights")?.r#type()).unwrap_or_default();
+        let [inner, columns] = shape[..] else { return Err(model_error(op, "expected weights of rank 2")) };
+        let (inner, columns) = (inner as usize, columns as usize);
+        let rows = if inner == 0 { 0 } else { input.len() / inner };
+        let mut forms = vec![Form::default(); rows * columns];
+        for (place, form) in forms.iter_mut().enumerate() {
+            let (row, column) = (place / columns, place % columns);
+            for i in 0..inner {
+                form.add(&input[row * inner + i], weights[i * columns + column]);
+            }
+        }
+        Ok(forms)
+    }
+
+    fn combine(&self, op: OperationRef<'_, '_>, factor: i64) -> Result<Vec<Form>, PassError> {
+        let (lhs, rhs) = (operand(op, 0)?, operand(op, 1)?);
+        let out = shape_of(op, result(op)?)?;
+        let (left, right) = (self.get(op, lhs)?, self.get(op, rhs)?);
+        let (left_shape, right_shape) = (shape_of(op, lhs)?, shape_of(op, rhs)?);
+        let count = out.iter().product::<u64>();
+        Ok((0..count)
+            .map(|place| {
+                let mut form = left[broadcast_index(place, &out, &left_shape)].clone();
+                form.add(&right[broadcast_index(place, &out, &right_shape)], factor);
+                form
+            })
+            .collect())
+    }
+
+    fn sum(&self, op: OperationRef<'_, '_>) -> Result<Vec<Form>, PassError> {
+        let input = operand(op, 0)?;
+        let (from, to) = (shape_of(op, input)?, shape_of(op, result(op)?)?);
+        let mut sums = vec![Form::default(); to.iter().product::<u64>() as usize];
+        for (place, form) in self.get(op, input)?.iter().enumerate() {
+            sums[broadcast_index(place as u64, &from, &to)].add(form, 1);
+        }
+        Ok(sums)
+    }
+
+    fn lookup(&mut self, op: OperationRef<'_, '_>) -> Result<Vec<Form>, PassError> {
+        let input = operand(op, 0)?;
+        let lookup = lookup_of(op)?;
+        let from = ranges(op, input)?;
+        let measured = measured_widths(input);
+        let forms = self.get(op, input)?.clone();
+        let mut results = vec![Form::default(); forms.len()];
+        let mut classes: BTreeMap<u32, Vec<(usize, Table)>> = BTreeMap::new();
+        for (element, form) in forms.iter().enumerate() {
+            let table = &lookup.tables[lookup.table_of[element] as usize];
+            let (lo, hi) = if form.terms.is_empty() {
+                (form.constant, form.constant)
+            } else {
+                (from.lows[element], from.highs[element])
+            };
+            let read = usize::try_from(lo - table.lo).ok().zip(usize::try_from(hi - table.lo).ok());
+            let read = read.and_then(|(first, last)| table.values.get(first..=last));
+            let read = read.ok_or_else(|| model_error(op, "a table does not cover the range of its element"))?;
+            if read.iter().all(|value| *value == read[0]) {
+                results[element] = Form::constant(read[0]);
+                self.forms.constant_lookups += 1;
+            } else {
+                let table = Table { lo, values: read.to_vec() };
+                classes.entry(width_class(read.len())).or_default().push((element, table));
+            }
+        }
+        for members in classes.into_values() {
+            let list = (self.forms.arguments.len() + self.forms.groups.len()) as u32;
+            let mut group = Group {
+                node: node_name(op),
+                lookup: self.lookups,
+                forms: Vec::new(),
+                tables: Vec::new(),
+                measured_width: None,
+            };
+            for (place, (element, table)) in members.into_iter().enumerate() {
+                results[element] = Form::source((list, place as u32));
+                group.forms.push(forms[element].clone());
+                group.tables.push(table);
+                let measured = measured.get(element).copied();
+                group.measured_width = group.measured_width.max(measured);
+            }
+            self.forms.groups.push(group);
+        }
+        self.lookups += 1;
+        Ok(results)
+    }
+}
+
+/// Half bits: lookups whose tables differ by less than a factor of 1.41 are read alike.
+fn width_class(entries: usize) -> u32 {
+    (2.0 * (entries as f64).log2()).ceil() as u32
+}
+
+/// Widths of the measured ranges of a value's elements, where calibration data was run.
+fn measured_widths(value: Value<'_, '_>) -> Vec<u32> {
+    let Some(op) = defining_op(value).filter(|op| op.has_attribute("cml.measured_lows")) else { return Vec::new() };
+    let attributes = Attributes(op);
+    let (Ok(lows), Ok(highs)) = (attributes.i64_array("cml.measured_lows"), attributes.i64_array("cml.measured_highs")) else {
+        return Vec::new();
+    };
+    lows.iter().zip(highs).map(|(lo, hi)| cml_runtime::units::Width::of_range(*lo, *hi).0).collect()
+}
+
+fn scaled(form: &Form, factor: i64) -> Form {
+    let mut result = Form::default();
+    result.add(form, factor);
+    result
+}
+
+/// Row-major index in a tensor of `shape` that broadcasts to `out`, for the element `index` of `out`.
+fn broadcast_index(mut index: u64, out: &[u64], shape: &[u64]) -> usize {
+    let (mut result, mut stride) = (0, 1);
+    let mut mine = shape.iter().rev();
+    for extent in out.iter().rev() {
+        let at = index % extent;
+        index /= extent;
+        if let Some(own) = mine.next() {
+            result += if *own == 1 { 0 } else { at * stride };
+            stride *= own;
+        }
+    }
+    result as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_used_twice_is_one_source_of_noise() {
+        let mut twice = Form::source((0, 0));
+        twice.add(&Form::source((0, 0)), 1);
+        assert_eq!(twice.terms, BTreeMap::from([((0, 0), 2)]));
+        twice.add(&Form::source((0, 0)), -2);
+        assert!(twice.terms.is_empty());
+    }
+
+    #[test]
+    fn broadcasting_repeats_axes_of_extent_one() {
+        let indices: Vec<_> = (0..6).map(|index| broadcast_index(index, &[2, 3], &[1, 3])).collect();
+        assert_eq!(indices, [0, 1, 2, 0, 1, 2]);
+        let indices: Vec<_> = (0..6).map(|index| broadcast_index(index, &[2, 3], &[2, 1])).collect();
+        assert_eq!(indices, [0, 0, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn width_classes_are_half_bits() {
+        assert_eq!([64, 63, 46, 45, 33, 32].map(width_class), [12, 12, 12, 11, 11, 10]);
+    }
+}

@@ -1,0 +1,36 @@
+//! Where the elements of a moved tensor come from.
+
+use crate::framework::{PassError, model_error};
+use cml_dialects::interpret::{GraphBuilder, movement};
+use cml_dialects::ir::{op_name, operands, shape_of};
+use cml_runtime::reference::Value;
+use cml_runtime::reference::message::{Element, Port};
+use melior::ir::OperationRef;
+
+/// For each element of the result of a reshape, transpose or concatenation, row-major: its number among all elements of the
+/// operands, one operand after the other.
+///
+/// # Errors
+/// [`PassError`] for another op, or one that would not verify.
+pub fn origins(op: OperationRef<'_, '_>) -> Result<Vec<usize>, PassError> {
+    let mut builder = GraphBuilder::default();
+    let mut tensors = Vec::new();
+    let mut first = 0;
+    for value in operands(op) {
+        let shape = shape_of(op, value)?;
+        let extents: Vec<usize> = shape.iter().map(|extent| *extent as usize).collect();
+        let count: usize = extents.iter().product();
+        let number = builder.input(Port { name: String::new(), shape, element: Element::I64.into() });
+        builder.bind(value, number);
+        let numbers = (first..first + count).map(|index| index as i64).collect();
+        tensors.push(Value::integers(&extents, numbers).map_err(|fault| model_error(op, fault.to_string()))?);
+        first += count;
+    }
+    let name = op_name(op);
+    let mnemonic = name.split_once('.').map_or("", |(_, mnemonic)| mnemonic);
+    let number = movement(op, mnemonic, &mut builder)?.ok_or_else(|| model_error(op, "expected a movement of elements"))?;
+    let outputs = builder.finish(vec![number], vec![String::new()]).run(&tensors)?;
+    let numbers = outputs.first().and_then(Value::as_integers);
+    let numbers = numbers.ok_or_else(|| model_error(op, "expected integers from a movement of integers"))?;
+    Ok(numbers.iter().map(|number| *number as usize).collect())
+}
