@@ -1,0 +1,6 @@
+//! Programs as source code.
+
+mod clear;
+mod code;
+pub mod rust;
+mod source;

@@ -1,0 +1,154 @@
+//! From a module at the level of ciphertexts to the program artefact.
+
+use crate::Error;
+use crate::graphs::{add_to_inputs, subtract_from_outputs, takes_integers};
+use crate::report::Report;
+use crate::schedule::Schedule;
+use cml_dialects::interpret::graph;
+use cml_dialects::ir::{Attributes, Function, IrError, expected, module_op, op_name};
+use cml_dialects::nn::MODEL;
+use cml_dialects::qnn::{CLIENT_IN, CLIENT_OUT, SERVER, zero_point};
+use cml_dialects::{ffi, tfhe};
+use cml_runtime::parameters::events::events;
+use cml_runtime::program::message::{Client, DeclaredRange, Event, Program, Server};
+use cml_runtime::reference::message::Graph;
+use melior::ir::{Module, OperationRef, Value};
+
+/// Attribute of a module: the failure budget of one inference, log2, an f64.
+pub const P_ERROR: &str = "cml.p_error_log2";
+/// Attribute of a module: the failure budget of one lookup, log2, an f64.
+pub const P_ERROR_PER_LOOKUP: &str = "cml.p_error_per_lookup_log2";
+/// Attribute of a module: smallest value that each input may have, an `array<f64>` for each input.
+pub const DECLARED_LOWS: &str = "cml.declared_lows";
+/// Attribute of a module: largest value that each input may have, an `array<f64>` for each input.
+pub const DECLARED_HIGHS: &str = "cml.declared_highs";
+/// Attribute of a module: the seconds that the cost table gives for one inference, an f64.
+pub const PREDICTED_SECONDS: &str = "cml.predicted_seconds";
+/// Attribute of a `tfhe.bootstrap`: the largest width that calibration saw in what it reads, in bits.
+pub const MEASURED_WIDTH: &str = "cml.measured_width";
+
+/// What a program holds beside the module that it is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Provenance {
+    /// The integer function of the server before rewriting, from [`quantized_graph`] or [`encrypted_graph`].
+    pub quantized: Option<Graph>,
+    /// The options of the compilation, as JSON.
+    pub configuration: String,
+    /// Hash of the machine's cost table; empty where none was used.
+    pub machine_hash: Vec<u8>,
+}
+
+/// The program of a module with `@client_in`, `@server` in ops of `tfhe`, and `@client_out`. The same module gives the same bytes.
+///
+/// # Errors
+/// [`Error`] if the module is not at this level, or the program would not pass its own checks.
+pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program, Error> {
+    let root = module_op(module);
+    let unordered = tfhe::interpret::server_of(root)?;
+    unordered.check()?;
+    let schedule = Schedule::of(&unordered);
+    let server = schedule.apply(&unordered);
+    let mut events = events(&server)?;
+    let measured = measured_widths(root)?;
+    let lookups = events.iter_mut().filter(|event| event.extension.is_some());
+    let measured = schedule.order().filter_map(|step| measured[step]);
+    lookups.zip(measured).for_each(|(event, measured)| event.measured_width = measured);
+    let client = client_of(root, &server, events)?;
+    let mut program = Program {
+        client: Some(client),
+        server: Some(server),
+        quantized: provenance.quantized,
+        configuration: provenance.configuration,
+        machine_hash: provenance.machine_hash,
+        report: String::new(),
+    };
+    program.check()?;
+    let report = Report::of(&program, optional_f64(root, PREDICTED_SECONDS)?)?;
+    program.report = report.to_json();
+    Ok(program)
+}
+
+/// For each step of the server `None`, or for a lookup the measured width where one is known.
+fn measured_widths(root: OperationRef<'_, '_>) -> Result<Vec<Option<Option<u32>>>, IrError> {
+    let ops = Function::named(root, SERVER)?.ops();
+    let steps = ops.into_iter().filter(|op| op_name(*op) != "tfhe.keyswitch");
+    let width = |op| Attributes(op).i64(MEASURED_WIDTH).ok().and_then(|width| u32::try_from(width).ok());
+    Ok(steps.map(|op| (op_name(op) == "tfhe.bootstrap").then(|| width(op))).collect())
+}
+
+fn client_of(root: OperationRef<'_, '_>, server: &Server, events: Vec<Event>) -> Result<Client, Error> {
+    let client_in = Function::named(root, CLIENT_IN)?;
+    let client_out = Function::named(root, CLIENT_OUT)?;
+    let quantize = subtract_from_outputs(graph(client_in)?, &zero_points(client_in, &client_in.results())?);
+    let dequantize = add_to_inputs(graph(client_out)?, &zero_points(client_out, &client_out.arguments())?);
+    Ok(Client {
+        model: Attributes(root).string(MODEL).unwrap_or_default(),
+        program_hash: server.hash().to_vec(),
+        parameters: server.parameters.clone(),
+        quantize: Some(quantize),
+        dequantize: Some(dequantize),
+        inputs: server.inputs.clone(),
+        outputs: server.outputs.clone(),
+        events,
+        p_error_log2: optional_f64(root, P_ERROR)?,
+        p_error_per_lookup_log2: optional_f64(root, P_ERROR_PER_LOOKUP)?,
+        declared: declared(root)?,
+    })
+}
+
+/// What `@server` computes at the level `qnn`, from the integers that the client sends to those that it gets back. Stored
+/// integers differ from these by their zero points.
+///
+/// # Errors
+/// [`Error::Ir`] if the module has no `@server` at that level.
+pub fn quantized_graph(module: &Module<'_>) -> Result<Graph, Error> {
+    let server = Function::named(module_op(module), SERVER)?;
+    let arguments = zero_points(server, &server.arguments())?;
+    let results = zero_points(server, &server.results())?;
+    Ok(subtract_from_outputs(add_to_inputs(graph(server)?, &arguments), &results))
+}
+
+/// What `@server` computes at the level `fhe`, where values have no zero point. It stands in for [`quantized_graph`] where a
+/// compilation begins at that level.
+///
+/// # Errors
+/// [`Error::Ir`] if the module has no `@server` at that level.
+pub fn encrypted_graph(module: &Module<'_>) -> Result<Graph, Error> {
+    let server = Function::named(module_op(module), SERVER)?;
+    let graph = graph(server)?;
+    if takes_integers(&graph) { Ok(graph) } else { Err(expected(server.op, "a function of integers").into()) }
+}
+
+fn zero_points(function: Function<'_, '_>, values: &[Value<'_, '_>]) -> Result<Vec<i64>, IrError> {
+    values.iter().map(|value| zero_point(function.op, *value)).collect()
+}
+
+fn optional_f64(root: OperationRef<'_, '_>, name: &'static str) -> Result<Option<f64>, Error> {
+    let attributes = Attributes(root);
+    if !attributes.has(name) {
+        return Ok(None);
+    }
+    attributes.f64(name).map(Some).map_err(|_| Error::Attribute { name, expected: "a float" })
+}
+
+fn declared(root: OperationRef<'_, '_>) -> Result<Vec<DeclaredRange>, Error> {
+    let (lows, highs) = (bounds(root, DECLARED_LOWS)?, bounds(root, DECLARED_HIGHS)?);
+    if lows.len() != highs.len() {
+        return Err(Error::Attribute {
+            name: DECLARED_HIGHS,
+            expected: "as many inputs as the lower bounds have",
+        });
+    }
+    Ok(lows.into_iter().zip(highs).map(|(lo, hi)| DeclaredRange { lo, hi }).collect())
+}
+
+fn bounds(root: OperationRef<'_, '_>, name: &'static str) -> Result<Vec<Vec<f32>>, Error> {
+    let attributes = Attributes(root);
+    if !attributes.has(name) {
+        return Ok(Vec::new());
+    }
+    let wrong = || Error::Attribute { name, expected: "an array of array<f64>" };
+    let arrays = attributes.array(name).map_err(|_| wrong())?;
+    let narrow = |bounds: &[f64]| bounds.iter().map(|bound| *bound as f32).collect();
+    arrays.into_iter().map(|array| ffi::dense_f64_array(array).map(narrow).ok_or_else(wrong)).collect()
+}

@@ -1,0 +1,128 @@
+//! The report as tables for people, 80 columns wide.
+
+use super::{Lookup, Parameters, Report};
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use std::fmt::{Display, Formatter};
+
+const COLUMNS: u16 = 80;
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write_table(f, &self.overview())?;
+        writeln!(f, "\nlookups")?;
+        if self.lookups.is_empty() {
+            writeln!(f, "  none")?;
+        } else {
+            write_table(f, &lookups(&self.lookups))?;
+        }
+        writeln!(f, "\nparameters")?;
+        write_table(f, &parameters(&self.parameter_sets))
+    }
+}
+
+impl Report {
+    fn overview(&self) -> Table {
+        let mut table = table();
+        let mut row = |name: &str, text: String| {
+            table.add_row([format!("  {name}"), text]);
+        };
+        row("model", self.model.clone());
+        row("security", format!("{:.0} bits", self.security_bits));
+        let budget = budget(self.p_error_budget_log2, "inference");
+        row("failure of an inference", format!("{}{budget}", probability(self.p_error_log2)));
+        let budget = self::budget(self.p_error_per_lookup_budget_log2, "lookup");
+        row("failure of the worst lookup", format!("{}{budget}", probability(self.p_error_per_lookup_log2)));
+        row("failure of the outputs", probability(self.outputs_p_error_log2));
+        row("bootstraps", format!("{} an inference", self.bootstraps_per_inference));
+        row("widest accumulator", format!("{} bits", self.max_accumulator_bits));
+        row("widest output", format!("{} bits", self.max_output_bits));
+        row("evaluation key", bytes(self.eval_key_bytes));
+        row("encrypted input", format!("{} a sample", bytes(self.input_bytes)));
+        row("encrypted output", format!("{} a sample", bytes(self.output_bytes)));
+        let predicted = self.predicted_seconds.map(|seconds| format!("{seconds:.2} s an inference"));
+        row("predicted time", predicted.unwrap_or_else(|| "unknown (no cost table)".to_owned()));
+        table
+    }
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS);
+    table
+}
+
+/// Without the spaces that fill the last column.
+fn write_table(f: &mut Formatter<'_>, table: &Table) -> std::fmt::Result {
+    table.lines().try_for_each(|line| writeln!(f, "{}", line.trim_end()))
+}
+
+fn lookups(lookups: &[Lookup]) -> Table {
+    let mut table = table();
+    let titles = ["  node", "count", "bits", "seen", "norm2", "form", "noise", "room", "failure"];
+    table.set_header(titles.map(Cell::new));
+    for lookup in lookups {
+        let number = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        let stage = lookup.stages.first();
+        let power = |value: Option<f64>| value.map_or_else(String::new, |log2| format!("2^{log2:.1}"));
+        table.add_row([
+            Cell::new(format!("  {}", lookup.node)),
+            number(lookup.count.to_string()),
+            number(lookup.width.to_string()),
+            number(lookup.measured_width.map_or_else(|| "-".to_owned(), |width| width.to_string())),
+            number(format!("{:.1}", lookup.norm2)),
+            Cell::new(form(lookup)),
+            number(power(stage.map(|stage| stage.noise_std_log2))),
+            number(power(stage.map(|stage| stage.tolerance_log2))),
+            number(probability(lookup.p_error_log2)),
+        ]);
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if index != 0 && titles[index] != "form" {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn form(lookup: &Lookup) -> String {
+    match lookup.stages.first().map(|stage| stage.extension) {
+        None | Some(0) => "plain".to_owned(),
+        Some(extension) => format!("extended x{}", 1u64 << extension.min(63)),
+    }
+}
+
+fn parameters(sets: &[Parameters]) -> Table {
+    let mut table = table();
+    table.set_header(["  set", "n", "k", "N", "bootstrap", "keyswitch"].map(Cell::new));
+    for (index, set) in sets.iter().enumerate() {
+        table.add_row([
+            format!("  {index}"),
+            set.lwe_dimension.to_string(),
+            set.glwe_dimension.to_string(),
+            set.polynomial_size.to_string(),
+            digits(set.pbs_level, set.pbs_base_log),
+            digits(set.ks_level, set.ks_base_log),
+        ]);
+    }
+    table
+}
+
+fn digits(level: u32, base_log: u32) -> String {
+    format!("{level} x {base_log} bits")
+}
+
+fn probability(log2: Option<f64>) -> String {
+    log2.map_or_else(|| "0".to_owned(), |log2| format!("2^{log2:.1}"))
+}
+
+fn budget(log2: Option<f64>, of: &str) -> String {
+    log2.map_or_else(String::new, |log2| format!(" (at most 2^{log2} for each {of})"))
+}
+
+fn bytes(count: u64) -> String {
+    let count = count as f64;
+    let units = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    let unit = units.into_iter().find(|(size, _)| count >= *size);
+    unit.map_or_else(|| format!("{count} B"), |(size, name)| format!("{:.1} {name}", count / size))
+}
