@@ -2,14 +2,14 @@
 // RUN: cml-opt --cml-check-semantics --cml-infer-ranges="enumerate=1" %s | FileCheck %s --check-prefixes=CHECK,INTERVALS
 // RUN: cml-opt --cml-check-semantics --cml-infer-ranges="input-range=x=0:1" %s | FileCheck %s --check-prefixes=NARROW
 
-// The two columns of the first product read the same input with opposite signs: their tables cannot both be at 3. All inputs tried, the
-// difference shows; intervals do not see it. The input's range narrows what both layers can reach.
+// The two columns of the first product read the same input with opposite signs, and their tables always add up to 3: with all inputs
+// tried this shows, intervals do not see it. The input's range narrows what the first layer can reach.
 // CHECK-LABEL: @server
 // CHECK:       qnn.matmul {{.*}} lows [0, -6] highs [6, 0]
-// ALL:         qnn.matmul {{.*}} lows [0] highs [3]
+// ALL:         qnn.matmul {{.*}} lows [3] highs [3]
 // INTERVALS:   qnn.matmul {{.*}} lows [0] highs [6]
 // NARROW:      qnn.matmul {{.*}} lows [0, -2] highs [2, 0]
-// NARROW:      qnn.matmul {{.*}} lows [0] highs [2]
+// NARROW:      qnn.matmul {{.*}} lows [3] highs [3]
 func.func @client_in(%x: tensor<1x1xf32>) -> tensor<1x1x!quant.uniform<u2:f32, 1.0>> attributes {cml.inputs = ["x"]} {
   %q = qnn.quantize %x : tensor<1x1xf32> -> tensor<1x1x!quant.uniform<u2:f32, 1.0>>
   return %q : tensor<1x1x!quant.uniform<u2:f32, 1.0>>

@@ -10,7 +10,7 @@
 // STRICT:      cml.p_error_log2 = -1.280000e+02
 // OPTION:      `3` is no probability: expected 2^-40, or a number between 0 and 1
 // HELP:        --cml-parametrize
-// HELP-NEXT:   --p-error=<string>
+// HELP-NEXT:   --machine=<string>
 func.func @server(%x: tensor<1x1x!fhe.eint<0:3>>) -> tensor<1x1x!fhe.eint<0:3>> {
   %y = fhe.lookup %x tables [array<i64: 3, 1, 2, 0>] firsts [0] of [0] : tensor<1x1x!fhe.eint<0:3>> -> tensor<1x1x!fhe.eint<0:3>>
   return %y : tensor<1x1x!fhe.eint<0:3>>
