@@ -9,7 +9,7 @@ here = os.path.dirname(__file__)
 config.name = "cml"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["models"]
+config.excludes = ["Inputs", "models"]
 config.test_source_root = here
 config.test_exec_root = os.environ["CML_LIT_OUTPUT"]
 
