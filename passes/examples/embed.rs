@@ -65,7 +65,7 @@ fn network() -> Graph {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Once in the process: our passes, and the host's own.
     cml_passes::register();
     register_pass::<LimitOps>();
