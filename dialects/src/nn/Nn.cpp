@@ -13,12 +13,29 @@
 #define GET_OP_CLASSES
 #include "NnOps.h.inc"
 
+using namespace mlir;
+using namespace cml;
+
+// `array<f64: ...>` itself prints seven digits, and a scale must come back exactly.
+static ParseResult parseScales(OpAsmParser &parser, DenseF64ArrayAttr &scales) {
+  SmallVector<double> values;
+  auto scale = [&] { return parser.parseFloat(values.emplace_back()); };
+  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Square, scale))
+    return failure();
+  scales = DenseF64ArrayAttr::get(parser.getContext(), values);
+  return success();
+}
+
+static void printScales(OpAsmPrinter &printer, Operation *, DenseF64ArrayAttr scales) {
+  auto scale = [&](double value) { printer.printFloat(APFloat(value)); };
+  printer << "[";
+  llvm::interleaveComma(scales.asArrayRef(), printer, scale);
+  printer << "]";
+}
+
 #include "NnDialect.cpp.inc"
 #define GET_OP_CLASSES
 #include "NnOps.cpp.inc"
-
-using namespace mlir;
-using namespace cml;
 
 void nn::NnDialect::initialize() {
   addOperations<

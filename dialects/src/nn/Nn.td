@@ -220,7 +220,7 @@ def Nn_FakeQuantizeOp : Nn_Op<"fake_quantize", [SameOperandsAndResultType]> {
                        I64Attr:$lo, I64Attr:$hi);
   let results = (outs Nn_FloatTensor:$result);
   let assemblyFormat = [{
-    $input `scales` $scales `zero_points` $zero_points `axis` $axis `range` $lo `to` $hi attr-dict `:` type($input)
+    $input `scales` custom<Scales>($scales) `zero_points` $zero_points `axis` $axis `range` $lo `to` $hi attr-dict `:` type($input)
   }];
   let hasVerifier = 1;
 }
