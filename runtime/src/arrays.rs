@@ -215,10 +215,10 @@ impl ArraySource {
         let array = ArrayD::from_shape_vec(layout, convert(elements)?)
             .map_err(|_| Error::Header { place, what: "the shape cannot be" })?;
         let array = if header.fortran { array.reversed_axes() } else { array };
-        self.select(array)
+        self.select(&array)
     }
 
-    fn select<T: Clone>(&self, array: ArrayD<T>) -> Result<ArrayD<T>, Error> {
+    fn select<T: Clone>(&self, array: &ArrayD<T>) -> Result<ArrayD<T>, Error> {
         let Some((start, end)) = self.rows else { return Ok(array.as_standard_layout().into_owned()) };
         let rows = array.shape().first().copied().unwrap_or(0);
         let Range { start, end } = start..end.unwrap_or(rows);

@@ -7,31 +7,31 @@ fn source(path: &Path) -> ArraySource {
     ArraySource { path: path.to_owned(), name: None, rows: None }
 }
 
-fn floats<T: WritableElement, D: Dimension>(array: Array<T, D>) -> ArrayD<f32> {
+fn floats<T: WritableElement, D: Dimension>(array: &Array<T, D>) -> ArrayD<f32> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.npy");
-    write_npy(&path, &array).unwrap();
+    write_npy(&path, array).unwrap();
     source(&path).load_floats().unwrap()
 }
 
 #[test]
 fn every_kind_of_number_is_read() {
     let expected = array![[0f32, 1.0], [2.0, 100.0]].into_dyn();
-    assert_eq!(floats(array![[0f32, 1.0], [2.0, 100.0]]), expected);
-    assert_eq!(floats(array![[0f64, 1.0], [2.0, 100.0]]), expected);
-    assert_eq!(floats(array![[0i8, 1], [2, 100]]), expected);
-    assert_eq!(floats(array![[0i16, 1], [2, 100]]), expected);
-    assert_eq!(floats(array![[0i32, 1], [2, 100]]), expected);
-    assert_eq!(floats(array![[0i64, 1], [2, 100]]), expected);
-    assert_eq!(floats(array![[0u8, 1], [2, 100]]), expected);
-    assert_eq!(floats(array![[0u16, 1], [2, 100]]), expected);
-    assert_eq!(floats(array![[0u32, 1], [2, 100]]), expected);
-    assert_eq!(floats(array![[0u64, 1], [2, 100]]), expected);
-    assert_eq!(floats(array![false, true]), array![0f32, 1.0].into_dyn());
-    assert_eq!(floats(array![-1i8, -128]), array![-1f32, -128.0].into_dyn());
-    assert_eq!(floats(arr0(2.5f32)), arr0(2.5).into_dyn());
+    assert_eq!(floats(&array![[0f32, 1.0], [2.0, 100.0]]), expected);
+    assert_eq!(floats(&array![[0f64, 1.0], [2.0, 100.0]]), expected);
+    assert_eq!(floats(&array![[0i8, 1], [2, 100]]), expected);
+    assert_eq!(floats(&array![[0i16, 1], [2, 100]]), expected);
+    assert_eq!(floats(&array![[0i32, 1], [2, 100]]), expected);
+    assert_eq!(floats(&array![[0i64, 1], [2, 100]]), expected);
+    assert_eq!(floats(&array![[0u8, 1], [2, 100]]), expected);
+    assert_eq!(floats(&array![[0u16, 1], [2, 100]]), expected);
+    assert_eq!(floats(&array![[0u32, 1], [2, 100]]), expected);
+    assert_eq!(floats(&array![[0u64, 1], [2, 100]]), expected);
+    assert_eq!(floats(&array![false, true]), array![0f32, 1.0].into_dyn());
+    assert_eq!(floats(&array![-1i8, -128]), array![-1f32, -128.0].into_dyn());
+    assert_eq!(floats(&arr0(2.5f32)), arr0(2.5).into_dyn());
     let fortran = Array::from_shape_vec((2, 3).f(), vec![1f32, 4.0, 2.0, 5.0, 3.0, 6.0]).unwrap();
-    assert_eq!(floats(fortran), array![[1f32, 2.0, 3.0], [4.0, 5.0, 6.0]].into_dyn());
+    assert_eq!(floats(&fortran), array![[1f32, 2.0, 3.0], [4.0, 5.0, 6.0]].into_dyn());
 }
 
 #[test]

@@ -25,8 +25,8 @@ impl EncryptedPort {
     /// [`Invalid::Port`].
     pub fn check(&self) -> Result<Ciphertexts, Invalid> {
         let refuse = |what| Err(Invalid::Port { name: self.name.clone(), what });
-        let extents = self.shape.iter().map(|extent| usize::try_from(*extent).ok());
-        let count = extents.fold(Some(1usize), |product, extent| product?.checked_mul(extent?));
+        let mut extents = self.shape.iter().map(|extent| usize::try_from(*extent).ok());
+        let count = extents.try_fold(1usize, |product, extent| product.checked_mul(extent?));
         if count != Some(self.lo.len()) || self.hi.len() != self.lo.len() {
             return refuse("the shape and the ranges have different numbers of elements");
         }
@@ -118,7 +118,7 @@ impl Linear {
         if inputs.windows(2).any(|pair| pair[0].spacing != pair[1].spacing) {
             return Err("its inputs have different spacings");
         }
-        if inputs.iter().any(|input| self.spacing % input.spacing != 0) {
+        if inputs.iter().any(|input| !self.spacing.is_multiple_of(input.spacing)) {
             return Err("the spacing is no multiple of that of the inputs");
         }
         Ok(Ciphertexts { count: rows, spacing: self.spacing })

@@ -68,7 +68,7 @@ fn decode<M: Message + Default>(path: &Path, content: &[u8]) -> Result<M, Error>
 }
 
 fn invalid(path: &Path) -> impl Fn(Invalid) -> Error {
-    move |source| Error::Invalid { path: path.to_owned(), source }
+    move |source| Error::Invalid { path: path.to_owned(), source: Box::new(source) }
 }
 
 #[cfg(test)]

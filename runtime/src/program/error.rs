@@ -84,7 +84,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What does not hold.
-        source: Invalid,
+        source: Box<Invalid>,
     },
 }
 

@@ -13,7 +13,7 @@ pub enum Error {
         /// Name of the operation.
         op: &'static str,
         /// What is wrong.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// The operation is absent, as in a file that a newer version wrote.
     #[error("node {node} has no operation that this version knows; use the version that wrote the file")]
@@ -55,7 +55,7 @@ pub enum Error {
         /// Name of the input.
         name: String,
         /// What is wrong.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// As many values must be given as the graph has inputs.
     #[error("the graph has {expected} inputs, found {found} values")]

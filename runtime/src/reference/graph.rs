@@ -20,7 +20,7 @@ impl Graph {
     pub fn types(&self) -> Result<Vec<TensorType>, Error> {
         let mut types = Vec::with_capacity(self.inputs.len() + self.nodes.len());
         for port in &self.inputs {
-            let fault = |fault| Error::Port { name: port.name.clone(), fault };
+            let fault = |fault| Error::Port { name: port.name.clone(), fault: Box::new(fault) };
             types.push(port.tensor_type().map_err(fault)?);
         }
         let mut elements = types.iter().fold(0, |sum: usize, t| sum.saturating_add(t.element_count()));
@@ -86,7 +86,7 @@ impl Node {
     }
 
     fn fault(&self, op: &Op, fault: Fault) -> Error {
-        Error::Node { node: self.name.clone(), op: op.name(), fault }
+        Error::Node { node: self.name.clone(), op: op.name(), fault: Box::new(fault) }
     }
 }
 

@@ -74,7 +74,8 @@ pub(crate) fn checked_shape(extents: &[u64]) -> Result<Vec<usize>, Fault> {
 /// As [`checked_shape`], for extents that are already machine numbers.
 pub(crate) fn checked(shape: Vec<usize>) -> Result<Vec<usize>, Fault> {
     let extents: Vec<u64> = shape.iter().map(|extent| *extent as u64).collect();
-    checked_shape(&extents)
+    checked_shape(&extents)?;
+    Ok(shape)
 }
 
 /// An axis of a shape, as an index.

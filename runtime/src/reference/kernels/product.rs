@@ -144,8 +144,9 @@ fn multiply_integers(a: &[i64], b: &[i64], plan: &Plan) -> Result<Vec<i64>, Faul
     let mut product = Vec::with_capacity(plan.m * plan.n);
     for i in 0..plan.m {
         for j in 0..plan.n {
-            let terms = (0..plan.k).map(|l| i128::from(a[i * plan.k + l]) * i128::from(b[l * plan.n + j]));
-            let sum = terms.fold(Some(0i128), |sum, term| sum.and_then(|sum| sum.checked_add(term)));
+            let mut terms =
+                (0..plan.k).map(|l| i128::from(a[i * plan.k + l]) * i128::from(b[l * plan.n + j]));
+            let sum = terms.try_fold(0i128, i128::checked_add);
             product.push(sum.and_then(|sum| i64::try_from(sum).ok()).ok_or(Fault::Overflow)?);
         }
     }
