@@ -201,8 +201,7 @@ mod tests {
         }
         // The sum that the closed form stands for.
         for v in 0..9 {
-            let terms: f64 =
-                (0..v).map(|t| f64::from(v - t).exp2() / f64::from(t + 1).exp2()).sum::<f64>();
+            let terms: f64 = (0..v).map(|t| f64::from(v - t).exp2() / f64::from(t + 1).exp2()).sum::<f64>();
             assert!((sorted_components(v as u32) - terms - f64::from(-v).exp2()).abs() < 1e-9);
         }
     }

@@ -35,7 +35,7 @@ const MAX_KEYSWITCH_BASE: u32 = 25;
 
 /// Shapes of the accumulators.
 pub(super) fn shapes() -> impl Iterator<Item = GlweShape> {
-    let shape = |(log2_size, dimension)| GlweShape { dimension, polynomial_size: 1 << log2_size };
+    let shape = |(log2_size, dimension)| GlweShape { dimension, polynomial_size: 1usize << log2_size };
     let all = LOG2_SIZES.flat_map(|size| (1..=MAX_GLWE_DIMENSION).map(move |k| (size, k))).map(shape);
     all.filter(|shape| {
         let big = shape.lwe_dimension().0;
@@ -64,7 +64,7 @@ pub(super) fn bootstrap_decompositions(shape: GlweShape) -> Vec<Decomposition> {
 /// For each level of the keyswitch the base with the least noise.
 pub(super) fn keyswitch_decompositions(big: LweDimension, small: LweDimension) -> Vec<Decomposition> {
     let key = security::gaussian_132(small);
-    let largest = |level| (MAX_KEYSWITCH_BITS / level).min(MAX_KEYSWITCH_BASE);
+    let largest = |level: u32| (MAX_KEYSWITCH_BITS / level).min(MAX_KEYSWITCH_BASE);
     best_bases(MAX_KEYSWITCH_LEVEL, largest, |decomposition| noise::keyswitch(big, decomposition, key).0)
 }
 
