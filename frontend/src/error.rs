@@ -55,7 +55,7 @@ pub enum ImportError {
         newest: i64,
     },
     /// An operator that is not on the list.
-    #[error("{node}: operator {op} ({opset}) is not supported; nearest supported: {nearest}")]
+    #[error("{node}: operator {op} ({opset}) is not supported; {hint}")]
     UnsupportedOperator {
         /// Name of the node.
         node: String,
@@ -63,8 +63,8 @@ pub enum ImportError {
         op: String,
         /// Its opset.
         opset: String,
-        /// Operators with similar names.
-        nearest: String,
+        /// Operators with similar names, or all that are supported.
+        hint: String,
     },
     /// A node that cannot be translated.
     #[error("{node} ({op}, opset {opset}): {fault}")]
@@ -76,7 +76,7 @@ pub enum ImportError {
         /// The model's opset.
         opset: i64,
         /// What is wrong.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// A node reads what nothing makes.
     #[error("{node}: input {value} is made by no node, initializer or graph input")]

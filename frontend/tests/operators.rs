@@ -1,4 +1,5 @@
 //! Each operator in each form that an opset gives it, and each way to be refused.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

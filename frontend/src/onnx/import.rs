@@ -160,7 +160,7 @@ impl<'a> Import<'a> {
         let results = self.run(&name, node, operator);
         let results = results.map_err(|fault| {
             let node = name.clone();
-            ImportError::Node { node, op: operator.name, opset, fault }
+            ImportError::Node { node, op: operator.name, opset, fault: Box::new(fault) }
         })?;
         for (output, result) in node.output.iter().zip(results) {
             if !output.is_empty() {
@@ -214,6 +214,6 @@ fn unsupported(name: &str, node: &Node, opset: i64, sets: &[proto::OperatorSet])
         node: name.to_owned(),
         op: if onnx { node.op_type.clone() } else { format!("{}::{}", node.domain, node.op_type) },
         opset: if onnx { format!("opset {opset}") } else { format!("{} opset {version}", node.domain) },
-        nearest: ops::nearest(&node.op_type).join(", "),
+        hint: ops::hint(&node.op_type),
     }
 }

@@ -100,8 +100,8 @@ fn check_count(
 fn shape(dims: &[i64]) -> Result<Vec<usize>, TensorFault> {
     let extents: Result<Vec<u64>, _> = dims.iter().map(|extent| u64::try_from(*extent)).collect();
     let extents = extents.map_err(|_| TensorFault::NegativeExtent { dims: dims.to_vec() })?;
-    let nonzero = extents.iter().copied().filter(|extent| *extent != 0);
-    let bound = nonzero.fold(Some(1u64), |product, extent| product?.checked_mul(extent));
+    let mut nonzero = extents.iter().copied().filter(|extent| *extent != 0);
+    let bound = nonzero.try_fold(1u64, u64::checked_mul);
     if bound.is_none_or(|bound| bound > MAX_ELEMENTS as u64) {
         return Err(Fault::TooLarge { shape: extents, limit: MAX_ELEMENTS }.into());
     }

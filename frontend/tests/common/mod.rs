@@ -1,5 +1,5 @@
 //! Small models, built from the protobuf messages.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use cml_frontend::onnx::proto::{
     Attribute, AttributeType, DataType, Dimension, Extent, Graph, Model, Node, OperatorSet, Shape, Tensor,

@@ -1,4 +1,4 @@
-//! Dropout: nothing is done in inference; the mask, where it is read, is true everywhere.
+//! Dropout: nothing is done in inference; the mask is true everywhere, also before version 12, which leaves it open.
 //!
 //! 7: `ratio` is an attribute. 10: the mask is boolean. 12: `ratio` and `training_mode` are inputs. 13, 22: more kinds of
 //! elements.

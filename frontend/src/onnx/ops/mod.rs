@@ -115,13 +115,22 @@ pub(crate) fn find(name: &str) -> Option<&'static Operator> {
     OPERATORS.iter().copied().find(|operator| operator.name == name)
 }
 
-/// The three operators whose names need the fewest changes.
-pub(crate) fn nearest(name: &str) -> Vec<&'static str> {
-    let name: String = name.chars().take(64).collect();
-    let mut names: Vec<&str> = OPERATORS.iter().map(|operator| operator.name).collect();
-    names.sort_by_key(|known| distance(&name.to_lowercase(), &known.to_lowercase()));
-    names.truncate(3);
-    names
+/// What to tell somebody whose operator is not supported: those with a similar name, or else all.
+pub(crate) fn hint(name: &str) -> String {
+    let name: String = name.chars().take(64).collect::<String>().to_lowercase();
+    let mut names: Vec<(usize, &str)> = OPERATORS
+        .iter()
+        .map(|operator| (distance(&name, &operator.name.to_lowercase()), operator.name))
+        .filter(|(distance, _)| *distance <= name.len() / 3)
+        .collect();
+    names.sort_unstable();
+    let near: Vec<&str> = names.into_iter().take(3).map(|(_, name)| name).collect();
+    if near.is_empty() {
+        let all: Vec<&str> = OPERATORS.iter().map(|operator| operator.name).collect();
+        format!("supported: {}", all.join(", "))
+    } else {
+        format!("nearest supported: {}", near.join(", "))
+    }
 }
 
 /// Number of characters to insert, delete or replace.
@@ -203,9 +212,10 @@ mod tests {
 
     #[test]
     fn misspelled_names_find_their_neighbours() {
-        assert_eq!(nearest("Gem")[0], "Gemm");
-        assert_eq!(nearest("LeakyReLU")[0], "LeakyRelu");
-        assert_eq!(nearest("BatchNorm").len(), 3);
+        assert_eq!(hint("Gem"), "nearest supported: Gemm");
+        assert_eq!(hint("LeakyReLu6"), "nearest supported: LeakyRelu");
+        assert!(hint("Quantum").starts_with("supported: Add, ArgMax, "));
+        assert!(hint("").starts_with("supported: "));
         assert_eq!((distance("kitten", "sitting"), distance("", "abc")), (3, 3));
     }
 
