@@ -7,7 +7,7 @@ mod crypto_support;
 use cml_runtime::client::{decrypt, encrypt};
 use cml_runtime::parameters::events::events;
 use cml_runtime::parameters::{failure, ledger};
-use cml_runtime::program::message::{Action, Bootstrap, Event, Server, Step};
+use cml_runtime::program::message::{Action, Bootstrap, Event, Linear, Server, Step};
 use cml_runtime::reference::message::Table;
 use cml_runtime::server::CheckedServer;
 use cml_runtime::units::Spacing;
@@ -55,6 +55,59 @@ fn extended_lookups_are_exact() {
         let form = Form { lookups: 6, extension, slots, factor };
         encrypted_equals_clear(form, &program(form, wide(), &mut random), &mut random);
     }
+}
+
+/// A constant, an input without elements, and an output that is an input: no bootstrap at all.
+#[test]
+fn degenerate_programs_run_on_several_samples() {
+    let spacing = 1 << 58;
+    let constant = Linear { inputs: vec![], rows: 2, weights: vec![], bias: vec![3, -4], spacing };
+    let nothing = Linear { inputs: vec![1], rows: 0, weights: vec![], bias: vec![], spacing };
+    let actions = [Action::Linear(constant), Action::Linear(nothing)];
+    let server = Server {
+        parameters: Some(wide()),
+        inputs: vec![port("x", spacing, &[(-4, 3)]), port("empty", spacing, &[])],
+        steps: actions.map(|action| Step { node: "node".to_owned(), action: Some(action) }).to_vec(),
+        outputs: vec![
+            port("constant", spacing, &[(3, 3), (-4, -4)]),
+            port("x", spacing, &[(-4, 3)]),
+            port("nothing", spacing, &[]),
+        ],
+        output_values: vec![2, 0, 3],
+    };
+    let form = Form { lookups: 0, extension: 0, slots: 32, factor: 1 };
+    encrypted_equals_clear(form, &server, &mut ChaCha8Rng::seed_from_u64(9));
+}
+
+/// Groups of different extensions on one layer, written one after the other, and a linear step on their results.
+#[test]
+fn groups_of_a_layer_run_together() {
+    let (spacing, range) = (Spacing::of_slots(24).0, (-4, 3));
+    let square = Table { lo: -4, values: (-4..=3).map(|x: i64| x * x / 3).collect() };
+    let step = |action| Step { node: "node".to_owned(), action: Some(action) };
+    let linear = |inputs: &[u32], rows: u32, weights: &[i64]| {
+        let (inputs, weights) = (inputs.to_vec(), weights.to_vec());
+        step(Action::Linear(Linear { inputs, rows, weights, bias: vec![0; rows as usize], spacing }))
+    };
+    let lookup = |input, extension, count| {
+        let (tables, table_of) = (vec![square.clone()], vec![0; count]);
+        step(Action::Bootstrap(Bootstrap { input, extension, tables, table_of, spacing }))
+    };
+    let server = Server {
+        parameters: Some(wide()),
+        inputs: vec![port("x", spacing, &[range; 3])],
+        steps: vec![
+            linear(&[0], 2, &[1, 0, 0, 0, 1, 0]),
+            lookup(1, 0, 2),
+            linear(&[0], 1, &[0, 0, 1]),
+            lookup(3, 1, 1),
+            linear(&[2, 4, 2], 2, &[1, 1, 1, 0, 0, 1, -1, 1, 0, 1]),
+        ],
+        outputs: vec![port("y", spacing, &[(0, 15), (-5, 15)]), port("x", spacing, &[range; 3])],
+        output_values: vec![5, 0],
+    };
+    let form = Form { lookups: 3, extension: 1, slots: 24, factor: 1 };
+    encrypted_equals_clear(form, &server, &mut ChaCha8Rng::seed_from_u64(8));
 }
 
 #[test]

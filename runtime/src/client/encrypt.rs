@@ -82,6 +82,9 @@ fn check_range(port: &EncryptedPort, sample: usize, values: &[i64]) -> Result<()
 fn encrypt_list(key: &ClientKey, spacing: u64, values: &[i64], randomness: &mut Randomness) -> SeededList {
     let seed = randomness.seed();
     let mut bodies = vec![0; values.len()];
+    if values.is_empty() {
+        return SeededList { seed: seed.0, bodies };
+    }
     let phases: Vec<u64> = values.iter().map(|value| encode(*value, spacing)).collect();
     let mut list = SeededLweCiphertextList::from_container(
         bodies.as_mut_slice(),

@@ -1,6 +1,6 @@
 //! Execution on ciphertexts.
 
-use super::bootstrap::{Extended, rotate_batch};
+use super::rotations::{Group, batch_size, rotate_groups};
 use super::{BootstrapStep, CheckedServer, Error, Executor, LinearStep, ServerKey};
 use crate::client::encoding::encode;
 use crate::client::shapes::modulus;
@@ -11,11 +11,11 @@ use rayon::prelude::*;
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::SeededLweCiphertextList;
 
-/// Largest batch of one pass over the bootstrapping key: its accumulators stay in the second cache level.
-const ROTATION_BATCH: usize = 16;
-
 /// Largest batch of one pass over the keyswitching key.
 const KEYSWITCH_BATCH: usize = 32;
+
+/// Ciphertexts of one value, over all samples that run together: about 1 GiB of them.
+const CIPHERTEXTS_AT_ONCE: usize = 1 << 16;
 
 /// Rows of a linear step that one task computes: twice what the kernel works on at once.
 const ROW_BATCH: usize = 12;
@@ -31,11 +31,12 @@ pub struct Lists {
 pub struct Encrypted<'a> {
     key: &'a ServerKey,
     parameters: &'a ParameterSet,
+    samples: usize,
     progress: &'a (dyn Fn(usize) + Sync),
 }
 
 impl CheckedServer<'_> {
-    /// Runs all samples of the inputs; `progress` is told each time how many bootstraps were finished, from any thread.
+    /// Runs all samples of the inputs, as many of them together as memory allows; `progress` is told each time how many bootstraps were finished, from any thread.
     ///
     /// # Errors
     /// [`Error`] for a key or inputs of another program.
@@ -54,12 +55,22 @@ impl CheckedServer<'_> {
         for lists in &inputs.samples {
             self.expect_inputs(&lists.iter().map(|list| list.bodies.len()).collect::<Vec<_>>())?;
         }
-        let values = (0..self.server().inputs.len()).map(|port| expand(key, &inputs.samples, port)).collect();
-        let mut executor = Encrypted { key, parameters: self.parameters(), progress };
-        let results = self.walk(&mut executor, values)?;
-        let samples = inputs.samples.len();
-        let of_sample = |sample| results.iter().map(|list| list.sample(sample).to_vec()).collect();
-        Ok(EncryptedOutputs { program: *self.hash(), samples: (0..samples).map(of_sample).collect() })
+        let mut outputs = EncryptedOutputs { program: *self.hash(), samples: Vec::new() };
+        for samples in inputs.samples.chunks(self.samples_at_once()) {
+            let expanded = (0..self.server().inputs.len()).map(|port| expand(key, samples, port)).collect();
+            let mut executor =
+                Encrypted { key, parameters: self.parameters(), samples: samples.len(), progress };
+            let results = self.walk(&mut executor, expanded)?;
+            let of_sample = |sample| results.iter().map(|list| list.sample(sample).to_vec()).collect();
+            outputs.samples.extend((0..samples.len()).map(of_sample));
+        }
+        Ok(outputs)
+    }
+
+    /// How many samples may go through the program together.
+    fn samples_at_once(&self) -> usize {
+        let widest = self.values().iter().map(|value| value.count).max().unwrap_or(0);
+        (CIPHERTEXTS_AT_ONCE / widest.max(1)).max(1)
     }
 }
 
@@ -67,6 +78,9 @@ impl CheckedServer<'_> {
 fn expand(key: &ServerKey, samples: &[Vec<SeededList>], port: usize) -> Lists {
     let size = key.shapes().big_size();
     let expand = |list: &SeededList| {
+        if list.bodies.is_empty() {
+            return Vec::new();
+        }
         let seed = CompressionSeed::from(Seed(list.seed));
         let list = SeededLweCiphertextList::from_container(list.bodies.as_slice(), size, seed, modulus());
         list.par_decompress_into_lwe_ciphertext_list().into_container()
@@ -87,8 +101,7 @@ impl Executor for Encrypted<'_> {
     fn linear(&mut self, step: &LinearStep<'_>, inputs: &[&Lists]) -> Result<Lists, Error> {
         let size = self.key.shapes().big_size().0;
         let rows = step.linear.rows as usize;
-        // A program without inputs has samples without content.
-        let samples = inputs.first().map_or(1, |input| input.samples);
+        let samples = self.samples;
         let mut words = vec![0; samples * rows * size];
         for (sample, words) in words.chunks_exact_mut((rows * size).max(1)).enumerate() {
             let ciphertexts: Vec<&[u64]> =
@@ -101,34 +114,28 @@ impl Executor for Encrypted<'_> {
     }
 
     fn bootstrap(&mut self, step: &BootstrapStep<'_>, input: &Lists) -> Result<Lists, Error> {
-        let small = self.switch_keys(step, input);
-        let (small_size, big_size) =
-            (self.key.shapes().small.to_lwe_size().0, self.key.shapes().big_size().0);
-        let polynomials = step.test_polynomials(self.parameters);
-        let elements = step.bootstrap.table_of.len();
-        let polynomial = |index: usize| &polynomials[step.bootstrap.table_of[index % elements] as usize];
-        let mut words = vec![0; input.words.len()];
-        let count = words.len() / big_size;
-        if step.bootstrap.extension == 0 {
-            let batch = batch_size(count, ROTATION_BATCH);
-            let tasks =
-                words.par_chunks_mut(batch * big_size).zip(small.par_chunks(batch * small_size)).enumerate();
-            tasks.for_each(|(task, (outputs, inputs))| {
-                let first = task * batch;
-                let batch: Vec<_> = (first..first + outputs.len() / big_size).map(polynomial).collect();
-                rotate_batch(self.key, inputs, &batch, outputs);
-                (self.progress)(batch.len());
-            });
-        } else {
-            let tasks =
-                words.par_chunks_exact_mut(big_size).zip(small.par_chunks_exact(small_size)).enumerate();
-            let scratch = || Extended::new(self.key, step.bootstrap.extension);
-            tasks.with_max_len(1).for_each_init(scratch, |scratch, (index, (output, input))| {
-                scratch.rotate(input, polynomial(index), output);
-                (self.progress)(1);
-            });
-        }
-        Ok(Lists { words, samples: input.samples })
+        let step = BootstrapStep { ..*step };
+        let mut results = self.bootstrap_all(&[(step, input)])?;
+        Ok(results.remove(0))
+    }
+
+    fn bootstrap_all(&mut self, steps: &[(BootstrapStep<'_>, &Lists)]) -> Result<Vec<Lists>, Error> {
+        let groups: Vec<Group> = steps
+            .iter()
+            .map(|(step, input)| Group {
+                small: self.switch_keys(step, input),
+                polynomials: step.test_polynomials(self.parameters),
+                table_of: &step.bootstrap.table_of,
+                extension: step.bootstrap.extension,
+            })
+            .collect();
+        let mut results: Vec<Lists> = steps
+            .iter()
+            .map(|(_, input)| Lists { words: vec![0; input.words.len()], samples: input.samples })
+            .collect();
+        let outputs = results.iter_mut().map(|list| list.words.as_mut_slice());
+        rotate_groups(self.key, &groups, outputs, self.progress);
+        Ok(results)
     }
 }
 
@@ -169,27 +176,5 @@ fn multiply_rows(step: &LinearStep<'_>, tiles: &Tiles, first: usize, outputs: &m
     for (output, bias) in outputs.chunks_exact_mut(size).zip(&step.linear.bias[first..]) {
         let body = &mut output[size - 1];
         *body = body.wrapping_add(encode(*bias, step.linear.spacing));
-    }
-}
-
-/// Size of batches, at most `largest`, so that every thread gets as many of them as any other.
-fn batch_size(count: usize, largest: usize) -> usize {
-    let threads = rayon::current_num_threads();
-    let rounds = count.div_ceil(largest * threads).max(1);
-    count.div_ceil(rounds * threads).max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_are_even() {
-        let threads = rayon::current_num_threads();
-        for count in [1, 7, 100, 1000] {
-            let batch = batch_size(count, 16);
-            assert!(batch <= 16 && batch * (count.div_ceil(16 * threads) * threads) >= count);
-        }
-        assert_eq!(batch_size(0, 16), 1);
     }
 }

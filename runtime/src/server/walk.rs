@@ -8,6 +8,9 @@ use crate::units::GlweShape;
 /// Most coefficients of a test polynomial.
 const LARGEST_POLYNOMIAL: usize = 1 << 20;
 
+/// Most bytes of the ciphertexts of one value of one sample.
+const LARGEST_VALUE: u64 = 1 << 34;
+
 /// A server's program that is safe to run: every index, length and spacing was checked.
 pub struct CheckedServer<'a> {
     server: &'a Server,
@@ -61,6 +64,17 @@ pub trait Executor {
     /// # Errors
     /// What the executor can notice.
     fn bootstrap(&mut self, step: &BootstrapStep<'_>, input: &Self::Value) -> Result<Self::Value, Error>;
+
+    /// Results of steps that do not depend on each other, for an executor that mixes their work.
+    ///
+    /// # Errors
+    /// As [`Self::bootstrap`].
+    fn bootstrap_all(
+        &mut self,
+        steps: &[(BootstrapStep<'_>, &Self::Value)],
+    ) -> Result<Vec<Self::Value>, Error> {
+        steps.iter().map(|(step, input)| self.bootstrap(step, input)).collect()
+    }
 }
 
 impl<'a> CheckedServer<'a> {
@@ -72,6 +86,12 @@ impl<'a> CheckedServer<'a> {
         server.check()?;
         let parameters = server.parameters.as_ref().ok_or(Invalid::Missing { what: "parameters" })?;
         let checked = Self { server, parameters, values: server.values()?, hash: server.hash() };
+        let ciphertext = 8 * (parameters.big_dimension().0 as u64 + 1);
+        if checked.values.iter().any(|value| value.count as u64 > LARGEST_VALUE / ciphertext) {
+            return Err(
+                Invalid::Mismatch { what: "a value has more ciphertexts than fit into memory" }.into()
+            );
+        }
         for (index, step) in server.steps.iter().enumerate() {
             if let Some(Action::Bootstrap(bootstrap)) = &step.action {
                 checked.check_positions(bootstrap).map_err(|what| Invalid::Step {
@@ -148,33 +168,54 @@ impl<'a> CheckedServer<'a> {
 
     /// Takes one value for each input through all steps; gives one value for each output.
     ///
+    /// Steps run in waves: first the linear ones that wait for no bootstrap, then together all bootstraps that can run.
+    ///
     /// # Errors
     /// What the executor says. The inputs' sizes are the caller's matter.
     pub fn walk<E: Executor>(&self, executor: &mut E, inputs: Vec<E::Value>) -> Result<Vec<E::Value>, Error> {
-        let last_use = self.last_uses();
-        let mut values: Vec<Option<E::Value>> = inputs.into_iter().map(Some).collect();
-        for (index, step) in self.server.steps.iter().enumerate() {
-            let result = match &step.action {
-                Some(Action::Linear(linear)) => {
-                    let inputs: Vec<_> = linear.inputs.iter().map(|value| get(&values, *value)).collect();
-                    executor.linear(&self.linear_step(&step.node, linear), &inputs)?
-                }
-                Some(Action::Bootstrap(bootstrap)) => {
-                    let input_spacing = self.values[bootstrap.input as usize].spacing;
-                    let step = BootstrapStep { node: &step.node, bootstrap, input_spacing };
-                    executor.bootstrap(&step, get(&values, bootstrap.input))?
-                }
-                None => unreachable!("the check refuses steps without action"),
-            };
-            values.push(Some(result));
-            // Ciphertexts are large: what no later step reads is dropped at once.
-            for (value, last) in values.iter_mut().zip(&last_use) {
-                if *last == index {
-                    *value = None;
-                }
+        let mut values = Values::new(self, inputs);
+        for wave in self.waves() {
+            for (index, linear) in wave.linear {
+                let node = &self.server.steps[index].node;
+                let inputs: Vec<_> = linear.inputs.iter().map(|value| values.get(*value)).collect();
+                let result = executor.linear(&self.linear_step(node, linear), &inputs)?;
+                values.set(self.server.inputs.len() + index, result);
+                values.release(&linear.inputs);
+            }
+            let steps = wave.bootstraps.iter().map(|(index, bootstrap)| {
+                let (node, input) = (&self.server.steps[*index].node, bootstrap.input);
+                let input_spacing = self.values[input as usize].spacing;
+                (BootstrapStep { node, bootstrap, input_spacing }, values.get(input))
+            });
+            let results = executor.bootstrap_all(&steps.collect::<Vec<_>>())?;
+            for ((index, bootstrap), result) in wave.bootstraps.into_iter().zip(results) {
+                values.set(self.server.inputs.len() + index, result);
+                values.release(&[bootstrap.input]);
             }
         }
-        Ok(self.server.output_values.iter().map(|value| get(&values, *value).clone()).collect())
+        Ok(self.server.output_values.iter().map(|value| values.get(*value).clone()).collect())
+    }
+
+    /// The steps by how many bootstraps lie on the longest way to them.
+    fn waves(&self) -> Vec<Wave<'a>> {
+        let mut depths = vec![0; self.server.inputs.len()];
+        let mut waves: Vec<Wave<'a>> = Vec::new();
+        for (index, step) in self.server.steps.iter().enumerate() {
+            let (inputs, is_bootstrap) = match &step.action {
+                Some(Action::Linear(linear)) => (linear.inputs.as_slice(), false),
+                Some(Action::Bootstrap(bootstrap)) => (std::slice::from_ref(&bootstrap.input), true),
+                None => unreachable!("the check refuses steps without action"),
+            };
+            let depth = inputs.iter().map(|value| depths[*value as usize]).max().unwrap_or(0);
+            depths.push(depth + usize::from(is_bootstrap));
+            waves.resize_with(waves.len().max(depth + 1), Wave::default);
+            match &step.action {
+                Some(Action::Linear(linear)) => waves[depth].linear.push((index, linear)),
+                Some(Action::Bootstrap(bootstrap)) => waves[depth].bootstraps.push((index, bootstrap)),
+                None => {}
+            }
+        }
+        waves
     }
 
     pub(super) fn linear_step<'s>(&self, node: &'s str, linear: &'s Linear) -> LinearStep<'s> {
@@ -186,25 +227,58 @@ impl<'a> CheckedServer<'a> {
             factor: inputs.first().map_or(1, |input| linear.spacing / input.spacing),
         }
     }
+}
 
-    /// For each value the last step that reads it; beyond the last step for outputs. Its own step if none does.
-    fn last_uses(&self) -> Vec<usize> {
-        let inputs = self.server.inputs.len();
-        let mut last: Vec<usize> = (0..self.values.len()).map(|value| value.saturating_sub(inputs)).collect();
-        for (index, step) in self.server.steps.iter().enumerate() {
+/// Steps that can run one after the other, then steps that can run together; each with its index.
+#[derive(Default)]
+struct Wave<'a> {
+    linear: Vec<(usize, &'a Linear)>,
+    bootstraps: Vec<(usize, &'a Bootstrap)>,
+}
+
+/// The values that are still needed. Ciphertexts are large: what nothing will read is dropped at once.
+struct Values<V> {
+    values: Vec<Option<V>>,
+    readers: Vec<usize>,
+}
+
+impl<V> Values<V> {
+    fn new(server: &CheckedServer<'_>, inputs: Vec<V>) -> Self {
+        let count = server.values.len();
+        let mut readers = vec![0; count];
+        for step in &server.server.steps {
             match &step.action {
                 Some(Action::Linear(linear)) => {
-                    linear.inputs.iter().for_each(|value| last[*value as usize] = index);
+                    linear.inputs.iter().for_each(|value| readers[*value as usize] += 1);
                 }
-                Some(Action::Bootstrap(bootstrap)) => last[bootstrap.input as usize] = index,
+                Some(Action::Bootstrap(bootstrap)) => readers[bootstrap.input as usize] += 1,
                 None => {}
             }
         }
-        self.server.output_values.iter().for_each(|value| last[*value as usize] = usize::MAX);
-        last
+        // Outputs are read at the very end.
+        server.server.output_values.iter().for_each(|value| readers[*value as usize] += 1);
+        let mut values: Vec<Option<V>> = inputs.into_iter().map(Some).collect();
+        values.resize_with(count, || None);
+        Self { values, readers }
     }
-}
 
-fn get<V>(values: &[Option<V>], index: u32) -> &V {
-    values[index as usize].as_ref().expect("values live until their last use")
+    fn get(&self, value: u32) -> &V {
+        self.values[value as usize].as_ref().expect("values live until their last reader")
+    }
+
+    fn set(&mut self, value: usize, result: V) {
+        if self.readers[value] > 0 {
+            self.values[value] = Some(result);
+        }
+    }
+
+    fn release(&mut self, read: &[u32]) {
+        for value in read {
+            let readers = &mut self.readers[*value as usize];
+            *readers -= 1;
+            if *readers == 0 {
+                self.values[*value as usize] = None;
+            }
+        }
+    }
 }
