@@ -1,1 +1,38 @@
-fn main() {}
+//! `cml`: compiles ONNX networks to programs on encrypted data, and runs them.
+
+mod arguments;
+mod compile;
+mod execute;
+mod inspect;
+mod predict;
+mod progress;
+mod verify;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Compile(arguments) => compile::compile(*arguments)?,
+        Command::Inspect(arguments) => inspect::inspect(&arguments)?,
+        Command::ExportClient(arguments) => execute::export_client(&arguments)?,
+        Command::Keygen(arguments) => execute::keygen(&arguments)?,
+        Command::Encrypt(arguments) => execute::encrypt(arguments)?,
+        Command::Run(arguments) => execute::run(&arguments)?,
+        Command::Decrypt(arguments) => execute::decrypt(&arguments)?,
+        Command::Predict(arguments) => predict::predict(&arguments)?,
+        Command::Verify(arguments) => return verify::verify(&arguments),
+    }
+    Ok(ExitCode::SUCCESS)
+}

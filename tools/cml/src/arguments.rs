@@ -1,0 +1,288 @@
+//! The command line.
+
+use crate::compile::options::{Bits, Clipping, Granularity, InputRange, Probability};
+use crate::compile::source::Level;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cml_runtime::arrays::ArraySource;
+use cml_runtime::commands::Named;
+use std::path::PathBuf;
+
+/// Compiles ONNX networks to programs on encrypted data, and runs them.
+#[derive(Parser)]
+#[command(name = "cml", version, propagate_version = true, subcommand_required = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Compile a network to a program
+    #[command(after_help = COMPILE_EXAMPLES)]
+    Compile(Box<CompileArguments>),
+    /// Show widths, lookups, parameters, failure probability, sizes and predicted time of a program
+    #[command(after_help = "Examples:\n  cml inspect model.cml\n  cml inspect model.cml --json")]
+    Inspect(InspectArguments),
+    /// Write what a client needs of a program: no weights
+    #[command(after_help = "Example:\n  cml export-client model.cml -o client.cml")]
+    ExportClient(ExportArguments),
+    /// Make keys for a program: the client's step
+    #[command(after_help = "Example:\n  cml keygen client.cml --client-key client.key --eval-key eval.key")]
+    Keygen(KeygenArguments),
+    /// Quantize and encrypt arrays: the client's step
+    #[command(after_help = "Examples:\n  \
+        cml encrypt client.cml --client-key client.key x.npy -o x.ct\n  \
+        cml encrypt client.cml --client-key client.key --input a=a.npy --input b=data.npz:b[0:10] -o x.ct")]
+    Encrypt(EncryptArguments),
+    /// Compute on ciphertexts: the server's step
+    #[command(after_help = "Example:\n  cml run model.cml --eval-key eval.key x.ct -o y.ct")]
+    Run(RunArguments),
+    /// Decrypt results: the client's step
+    #[command(after_help = "Examples:\n  \
+        cml decrypt client.cml --client-key client.key y.ct -o y.npy\n  \
+        cml decrypt client.cml --client-key client.key y.ct -o a=a.npy -o b=b.npy")]
+    Decrypt(DecryptArguments),
+    /// Predict in one process: in floats, quantized, simulated, or encrypted with keys made for the occasion
+    #[command(after_help = "Examples:\n  \
+        cml predict model.cml data.npz:x_test --labels data.npz:y_test --mode quantized\n  \
+        cml predict model.cml x.npy --mode fhe --limit 3 -o y.npy\n  \
+        cml predict model.cml x.npy --mode float --model model.onnx --json")]
+    Predict(PredictArguments),
+    /// Compile a network again as a program was compiled, and compare the two
+    #[command(after_help = "Example:\n  cml verify model.cml model.onnx")]
+    Verify(VerifyArguments),
+}
+
+const COMPILE_EXAMPLES: &str = "Examples:
+  cml compile model.onnx --calibration calib.npy --bits 3 -o model.cml
+  cml compile model.onnx --calibration data.npz:calibration[0:500] --bits inputs=4,weights=3,activations=3 -o model.cml
+  cml compile two.onnx --calibration a=a.npy --calibration b=b.npy --input-range a=-1:1 --p-error 2^-64 -o two.cml
+  cml compile quantized.onnx -o model.cml                  (a network that brings its own quantizers)
+  cml compile model.onnx --calibration calib.npy --emit fhe -o model.mlir && cml compile model.mlir -o model.cml";
+
+#[derive(Args)]
+pub(crate) struct CompileArguments {
+    /// model.onnx, or MLIR (text or bytecode) at any level
+    pub(crate) model: PathBuf,
+    /// Where the program goes, or with --emit the module
+    #[arg(short, long)]
+    pub(crate) output: PathBuf,
+    /// Samples that set the scales: x.npy, data.npz:name, data.npz:name[0:500]; once for each input, by name if there are several
+    #[arg(long, value_name = "[NAME=]ARRAY")]
+    pub(crate) calibration: Vec<String>,
+    /// Bits of all values, or of each kind: inputs=3,weights=4,activations=3
+    #[arg(long)]
+    pub(crate) bits: Option<Bits>,
+    /// One scale for each channel, or one for each tensor
+    #[arg(long)]
+    pub(crate) granularity: Option<Granularity>,
+    /// How the range of a quantizer is found: least squared error, or from the smallest to the largest value
+    #[arg(long)]
+    pub(crate) clipping: Option<Clipping>,
+    /// Failure probability of one whole inference [default: 2^-40]; 2^-128 where the server may learn results
+    #[arg(long, value_name = "P")]
+    pub(crate) p_error: Option<Probability>,
+    /// Failure probability of each lookup and each decrypted output
+    #[arg(long, value_name = "P")]
+    pub(crate) p_error_per_lookup: Option<Probability>,
+    /// What the client may send, enforced there: LO:HI, or LO:HI,LO:HI,.. for each feature
+    #[arg(long, value_name = "[NAME=]LO:HI", allow_hyphen_values = true)]
+    pub(crate) input_range: Vec<InputRange>,
+    /// Cost table of another machine than the one shipped
+    #[arg(long, value_name = "FILE")]
+    pub(crate) machine: Option<PathBuf>,
+    /// Options and scales, as --save-config writes them; options given here as well win
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the options and the scales go
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_config: Option<PathBuf>,
+    /// Value of a symbolic extent of the model
+    #[arg(long, value_name = "NAME=VALUE", value_parser = extent)]
+    pub(crate) dim: Vec<(String, u64)>,
+    /// Stop at a level and write the module as text
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) emit: Option<Level>,
+    /// Run the network's function before and after each pass that promises to keep it
+    #[arg(long)]
+    pub(crate) check_semantics: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct InspectArguments {
+    /// model.cml
+    pub(crate) program: PathBuf,
+    /// Print one object for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ExportArguments {
+    /// model.cml
+    pub(crate) program: PathBuf,
+    /// Where the bundle goes
+    #[arg(short, long)]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct KeygenArguments {
+    /// client.cml or model.cml
+    pub(crate) bundle: PathBuf,
+    /// Where the secret keys go; they stay with the client
+    #[arg(long)]
+    pub(crate) client_key: PathBuf,
+    /// Where the key for the server goes
+    #[arg(long)]
+    pub(crate) eval_key: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct EncryptArguments {
+    /// client.cml or model.cml
+    pub(crate) bundle: PathBuf,
+    #[command(flatten)]
+    pub(crate) inputs: InputArguments,
+    /// The secret keys
+    #[arg(long)]
+    pub(crate) client_key: PathBuf,
+    /// Where the ciphertexts go
+    #[arg(short, long)]
+    pub(crate) output: PathBuf,
+    /// Refuse values outside of the calibrated range instead of clipping them
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// The arrays of a program's inputs.
+#[derive(Args)]
+pub(crate) struct InputArguments {
+    /// The array of a program with one input: x.npy, data.npz:name, data.npz:name[0:10]
+    #[arg(required_unless_present = "input", conflicts_with = "input", value_parser = source)]
+    array: Option<ArraySource>,
+    /// The array of one of several inputs
+    #[arg(long, value_name = "NAME=ARRAY", value_parser = named_source)]
+    input: Vec<Named<ArraySource>>,
+}
+
+impl InputArguments {
+    pub(crate) fn sources(&self) -> Vec<Named<ArraySource>> {
+        let single = self.array.iter().map(|place| Named { name: None, place: place.clone() });
+        self.input.iter().cloned().chain(single).collect()
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct RunArguments {
+    /// model.cml
+    pub(crate) program: PathBuf,
+    /// The encrypted input
+    pub(crate) input: PathBuf,
+    /// The client's evaluation key
+    #[arg(long)]
+    pub(crate) eval_key: PathBuf,
+    /// Where the encrypted results go
+    #[arg(short, long)]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct DecryptArguments {
+    /// client.cml or model.cml
+    pub(crate) bundle: PathBuf,
+    /// The encrypted results
+    pub(crate) input: PathBuf,
+    /// The secret keys
+    #[arg(long)]
+    pub(crate) client_key: PathBuf,
+    /// Where the results go; once for each output, by name if there are several
+    #[arg(short, long, required = true, value_name = "[NAME=]FILE", value_parser = named_file)]
+    pub(crate) output: Vec<Named<PathBuf>>,
+}
+
+/// What a prediction is computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// The network in floats
+    Float,
+    /// The integers of the quantized network, in the clear
+    Quantized,
+    /// The program with the noise that encryption would bring
+    Simulate,
+    /// The program on ciphertexts
+    Fhe,
+}
+
+impl Mode {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::Quantized => "quantized",
+            Self::Simulate => "simulate",
+            Self::Fhe => "fhe",
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct PredictArguments {
+    /// model.cml
+    pub(crate) program: PathBuf,
+    #[command(flatten)]
+    pub(crate) inputs: InputArguments,
+    /// What is computed with
+    #[arg(long, value_enum, default_value = "fhe")]
+    pub(crate) mode: Mode,
+    /// The class of each sample; adds the accuracy
+    #[arg(long, value_name = "ARRAY", value_parser = source)]
+    pub(crate) labels: Option<ArraySource>,
+    /// Only the first samples
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Decides the noise of --mode simulate
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print one object for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Refuse values outside of the calibrated range instead of clipping them
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// The network itself, for --mode float
+    #[arg(long, value_name = "MODEL.onnx", required_if_eq("mode", "float"))]
+    pub(crate) model: Option<PathBuf>,
+    /// Where the results go; once for each output, by name if there are several
+    #[arg(short, long, value_name = "[NAME=]FILE", value_parser = named_file)]
+    pub(crate) output: Vec<Named<PathBuf>>,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyArguments {
+    /// model.cml
+    pub(crate) program: PathBuf,
+    /// The network that it should have been compiled from
+    pub(crate) model: PathBuf,
+    /// The cost table that it was compiled with, if that was not the one shipped
+    #[arg(long, value_name = "FILE")]
+    pub(crate) machine: Option<PathBuf>,
+}
+
+fn source(text: &str) -> Result<ArraySource, cml_runtime::arrays::Error> {
+    text.parse()
+}
+
+fn named_source(text: &str) -> Result<Named<ArraySource>, cml_runtime::arrays::Error> {
+    Named::parse(text, source)
+}
+
+fn named_file(text: &str) -> Result<Named<PathBuf>, std::convert::Infallible> {
+    Named::parse(text, |place| Ok(PathBuf::from(place)))
+}
+
+fn extent(text: &str) -> Result<(String, u64), String> {
+    let bad = || format!("`{text}` is no extent: expected NAME=VALUE with a value of 1 or more");
+    let (name, value) = text.rsplit_once('=').ok_or_else(bad)?;
+    let value = value.parse().ok().filter(|value| *value > 0).ok_or_else(bad)?;
+    Ok((name.to_owned(), value))
+}

@@ -1,0 +1,226 @@
+//! Options of a compilation: as they are written on the command line, and in a configuration file.
+
+use clap::ValueEnum;
+use cml_passes::transforms::parametrize::probability;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+/// Bits of each kind of quantizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bits {
+    /// Of the network's inputs.
+    pub(crate) inputs: u32,
+    /// Of weights, with sign.
+    pub(crate) weights: u32,
+    /// Between layers.
+    pub(crate) activations: u32,
+}
+
+impl Bits {
+    /// What holds where nothing is said.
+    const DEFAULT: Self = Self { inputs: 3, weights: 3, activations: 3 };
+}
+
+impl FromStr for Bits {
+    type Err = String;
+
+    /// `3`, or `inputs=3,weights=4,activations=3`; a kind that is left out has 3.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |kind: &str, text: &str| {
+            let least = if kind == "weights" { 2 } else { 1 };
+            let bits = text.trim().parse::<u32>().ok().filter(|bits| (least..=16).contains(bits));
+            bits.ok_or_else(|| format!("{kind} have {least} to 16 bits, found `{}`", text.trim()))
+        };
+        let mut bits = Self::DEFAULT;
+        for part in text.split(',') {
+            match part.split_once('=').map(|(kind, value)| (kind.trim(), value)) {
+                None if !text.contains(',') => {
+                    let all = number("weights", part)?;
+                    bits = Self { inputs: all, weights: all, activations: all };
+                }
+                Some(("inputs", value)) => bits.inputs = number("inputs", value)?,
+                Some(("weights", value)) => bits.weights = number("weights", value)?,
+                Some(("activations", value)) => bits.activations = number("activations", value)?,
+                _ => return Err("expected one number, or inputs=3,weights=4,activations=3".to_owned()),
+            }
+        }
+        Ok(bits)
+    }
+}
+
+/// What has a scale of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Granularity {
+    /// Each channel
+    Channel,
+    /// Each tensor
+    Tensor,
+}
+
+/// How the range of a quantizer is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Clipping {
+    /// Least squared error
+    Mse,
+    /// From the smallest to the largest value
+    Minmax,
+}
+
+/// log2 of a probability.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Probability(pub(crate) f64);
+
+impl FromStr for Probability {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected 2^-40, or a number between 0 and 1".to_owned();
+        probability(text)?.map(|log2| Self(log2.0)).ok_or_else(expected)
+    }
+}
+
+/// What the client may send as one input.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InputRange {
+    /// Of the input; absent for every input.
+    pub(crate) name: Option<String>,
+    /// Lower and upper bound of all features, or of each.
+    pub(crate) bounds: Vec<(f32, f32)>,
+}
+
+impl FromStr for InputRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, bounds) = match text.rsplit_once('=') {
+            Some((name, bounds)) => (Some(name.to_owned()), bounds),
+            None => (None, text),
+        };
+        let bound = |text: &str| {
+            let (lo, hi) = text.split_once(':')?;
+            let (lo, hi): (f32, f32) = (lo.trim().parse().ok()?, hi.trim().parse().ok()?);
+            (lo.is_finite() && hi.is_finite() && lo <= hi).then_some((lo, hi))
+        };
+        let bounds: Option<Vec<_>> = bounds.split(',').map(bound).collect();
+        let expected = || {
+            "expected LO:HI with finite bounds, the lower one first; for each feature LO:HI,LO:HI".to_owned()
+        };
+        Ok(Self { name, bounds: bounds.ok_or_else(expected)? })
+    }
+}
+
+/// All options that decide what program comes out; what is absent has its default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Options {
+    /// Of post-training quantization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bits: Option<Bits>,
+    /// Of post-training quantization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) granularity: Option<Granularity>,
+    /// Of post-training quantization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clipping: Option<Clipping>,
+    /// Failure budget of one inference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) p_error_log2: Option<f64>,
+    /// Failure budget of one lookup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) p_error_per_lookup_log2: Option<f64>,
+    /// What the client may send, by input; the empty name stands for every input.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) input_ranges: BTreeMap<String, Vec<(f32, f32)>>,
+    /// Values of symbolic extents.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) dims: BTreeMap<String, u64>,
+}
+
+impl Options {
+    /// Options of `cml-calibrate`, without its data.
+    pub(crate) fn calibrate(&self) -> String {
+        let Bits { inputs, weights, activations } = self.bits.unwrap_or(Bits::DEFAULT);
+        let mut text = format!("inputs={inputs} weights={weights} activations={activations}");
+        if let Some(granularity) = self.granularity {
+            let name = if granularity == Granularity::Channel { "channel" } else { "tensor" };
+            text.push_str(&format!(" granularity={name}"));
+        }
+        if let Some(clipping) = self.clipping {
+            let name = if clipping == Clipping::Mse { "mse" } else { "minmax" };
+            text.push_str(&format!(" clipping={name}"));
+        }
+        text
+    }
+
+    /// The declared ranges as `cml-infer-ranges` takes them; empty for none.
+    pub(crate) fn declared(&self) -> String {
+        let range = |(name, bounds): (&String, &Vec<(f32, f32)>)| {
+            let bounds: Vec<String> = bounds.iter().map(|(lo, hi)| format!("{lo}:{hi}")).collect();
+            let name = if name.is_empty() { String::new() } else { format!("{name}=") };
+            format!("{name}{}", bounds.join(","))
+        };
+        self.input_ranges.iter().map(range).collect::<Vec<_>>().join(";")
+    }
+
+    /// Options of `cml-parametrize`, without the cost table.
+    pub(crate) fn parametrize(&self) -> String {
+        let budget = |name: &str, log2: Option<f64>| log2.map(|log2| format!("{name}=2^{log2}"));
+        let given = [
+            budget("p-error", self.p_error_log2),
+            budget("p-error-per-lookup", self.p_error_per_lookup_log2),
+        ];
+        given.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_of_all_kinds_or_of_each() {
+        let parse = |text: &str| text.parse::<Bits>();
+        assert_eq!(parse("4"), Ok(Bits { inputs: 4, weights: 4, activations: 4 }));
+        assert_eq!(parse("weights=2, inputs=8"), Ok(Bits { inputs: 8, weights: 2, activations: 3 }));
+        for text in ["", "1", "17", "weights=1", "3,4", "biases=3", "inputs=x"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_of_all_features_or_of_each() {
+        let parse = |text: &str| text.parse::<InputRange>();
+        assert_eq!(parse("-1:1"), Ok(InputRange { name: None, bounds: vec![(-1.0, 1.0)] }));
+        let each = InputRange { name: Some("x".to_owned()), bounds: vec![(0.0, 1.0), (-2.5, 3.0)] };
+        assert_eq!(parse("x=0:1,-2.5:3"), Ok(each));
+        for text in ["", "1", "2:1", "0:inf", "x=", "x=0:1,"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn options_become_those_of_passes() {
+        let options = Options {
+            bits: Some(Bits { inputs: 4, weights: 3, activations: 2 }),
+            granularity: Some(Granularity::Tensor),
+            clipping: Some(Clipping::Minmax),
+            p_error_log2: Some(-39.5),
+            input_ranges: BTreeMap::from([
+                (String::new(), vec![(0.0, 1.0)]),
+                ("x".to_owned(), vec![(-0.1, 2.0), (3.0, 4.0)]),
+            ]),
+            ..Options::default()
+        };
+        assert_eq!(
+            options.calibrate(),
+            "inputs=4 weights=3 activations=2 granularity=tensor clipping=minmax"
+        );
+        assert_eq!(options.declared(), "0:1;x=-0.1:2,3:4");
+        assert_eq!(options.parametrize(), "p-error=2^-39.5");
+        assert_eq!(Options::default().parametrize(), "");
+    }
+}

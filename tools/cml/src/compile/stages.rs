@@ -1,0 +1,269 @@
+//! The stages of a compilation: one level down each, by the named pipelines.
+
+use super::configuration::{Configuration, products};
+use super::diagnostics::Diagnostics;
+use super::source::{Level, Source};
+use anyhow::{Result, anyhow, bail};
+use cml_backend::{DECLARED_HIGHS, DECLARED_LOWS, Provenance, encrypted_graph, program_of, quantized_graph};
+use cml_dialects::ffi::set_attribute;
+use cml_dialects::ir::{Function, Make, module_op};
+use cml_dialects::nn::MAIN;
+use cml_dialects::qnn::CLIENT_IN;
+use cml_passes::parameters::Machine;
+use cml_passes::pipelines::{self, QUANTIZE, SIMPLIFY, TO_FHE, TO_QNN, TO_TFHE};
+use cml_passes::transforms::quantization::ProductQuantizers;
+use cml_runtime::program::message::Program;
+use cml_runtime::reference::message::Graph;
+use melior::Context;
+use melior::ir::Module;
+use std::path::PathBuf;
+
+/// The pass after which the quantizers are found, and before which they are recorded.
+const INSERT: &str = "cml-insert-quantizers";
+
+/// What a compilation needs beside the model.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// Options, and quantizers that were found before.
+    pub(crate) configuration: Configuration,
+    /// Calibration data as given; it comes before recorded quantizers.
+    pub(crate) calibration: Vec<String>,
+    /// Cost table; the shipped one where absent.
+    pub(crate) machine: Option<PathBuf>,
+}
+
+/// A module on its way down.
+pub(crate) struct Compiler<'c> {
+    context: &'c Context,
+    diagnostics: &'c Diagnostics,
+    source: Source<'c>,
+    settings: Settings,
+    quantized: Option<Graph>,
+    announce: &'c dyn Fn(&str),
+}
+
+impl<'c> Compiler<'c> {
+    /// `announce` is told each stage.
+    pub(crate) fn new(
+        context: &'c Context,
+        diagnostics: &'c Diagnostics,
+        (source, settings): (Source<'c>, Settings),
+        announce: &'c dyn Fn(&str),
+    ) -> Self {
+        Self { context, diagnostics, source, settings, quantized: None, announce }
+    }
+
+    /// The module as it is.
+    pub(crate) fn module(&self) -> &Module<'c> {
+        &self.source.module
+    }
+
+    /// The configuration, with the quantizers found on the way.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.settings.configuration
+    }
+
+    /// Goes down to a level; a module that is there already stays, and one below is refused.
+    pub(crate) fn lower_to(&mut self, level: Level) -> Result<()> {
+        if self.source.level > level {
+            bail!("the module is at level {:?} already, below {:?}", self.source.level, level);
+        }
+        if self.source.level == Level::Nn && !self.source.has_integers {
+            (self.announce)("simplifying");
+            self.run(&SIMPLIFY.text())?;
+        }
+        while self.source.level < level {
+            match self.source.level {
+                Level::Nn => self.to_qnn()?,
+                Level::Qnn => self.to_fhe()?,
+                Level::Fhe => self.to_tfhe()?,
+                Level::Tfhe => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The program of a module at the lowest level.
+    pub(crate) fn program(self) -> Result<Program> {
+        (self.announce)("assembling");
+        let provenance = Provenance {
+            quantized: self.quantized,
+            configuration: self.settings.configuration.to_json(),
+            machine_hash: machine(&self.settings)?.hash().to_vec(),
+        };
+        Ok(program_of(&self.source.module, provenance)?)
+    }
+
+    fn run(&mut self, text: &str) -> Result<()> {
+        let result = pipelines::run(self.context, &mut self.source.module, text);
+        result.map_err(|error| self.diagnostics.take(error))
+    }
+
+    fn to_qnn(&mut self) -> Result<()> {
+        if self.source.has_integers {
+            self.run("cml-split-client-server")?;
+        } else {
+            self.check_declared(MAIN)?;
+            self.quantize()?;
+            (self.announce)("lowering to integers");
+            self.run(&TO_QNN.text())?;
+        }
+        self.source.level = Level::Qnn;
+        Ok(())
+    }
+
+    fn quantize(&mut self) -> Result<()> {
+        let needed = products(&self.source.module)?;
+        let mut found = 0;
+        for product in &needed {
+            found += usize::from(ProductQuantizers::read(*product)?.is_some());
+        }
+        let count = needed.len();
+        if count == 0 {
+            // The network brought all of its quantizers: scales of another one are no part of this program.
+            self.settings.configuration.products.clear();
+            return Ok(());
+        }
+        let at = QUANTIZE.passes.iter().position(|pass| *pass == INSERT).unwrap_or(0);
+        let (find, insert) = QUANTIZE.passes.split_at(at);
+        if !self.settings.calibration.is_empty() {
+            (self.announce)("calibrating");
+            let calibration = calibration(&self.settings.calibration)?;
+            let options = self.settings.configuration.options.calibrate();
+            let options = format!("calibration={calibration} {options}");
+            let find: Vec<String> = find
+                .iter()
+                .map(|pass| {
+                    if *pass == "cml-calibrate" { format!("{pass}{{{options}}}") } else { (*pass).to_owned() }
+                })
+                .collect();
+            self.run(&find.join(","))?;
+        } else if !self.settings.configuration.products.is_empty() {
+            self.settings.configuration.apply(self.context, &self.source.module)?;
+        } else if found < count {
+            bail!(
+                "the network has {count} matrix products without quantizers, and there is no calibration data to find some; \
+                 give --calibration x.npy (or data.npz:name), or --config with the scales of an earlier compilation"
+            );
+        }
+        self.settings.configuration.record(&self.source.module)?;
+        self.run(&insert.join(","))
+    }
+
+    fn to_fhe(&mut self) -> Result<()> {
+        self.check_declared(CLIENT_IN)?;
+        self.declare()?;
+        self.quantized = Some(quantized_graph(&self.source.module)?);
+        (self.announce)("proving ranges");
+        let mut options = Vec::new();
+        if !self.settings.calibration.is_empty() {
+            options.push(format!("calibration={}", calibration(&self.settings.calibration)?));
+        }
+        let declared = self.settings.configuration.options.declared();
+        if !declared.is_empty() {
+            options.push(format!("input-range={}", quoted(&declared)?));
+        }
+        self.run(&TO_FHE.text_with(&[("cml-infer-ranges", options.join(" "))]))?;
+        self.source.level = Level::Fhe;
+        Ok(())
+    }
+
+    fn to_tfhe(&mut self) -> Result<()> {
+        if self.quantized.is_none() {
+            self.quantized = Some(encrypted_graph(&self.source.module)?);
+        }
+        (self.announce)("searching for parameters");
+        let mut options = self.settings.configuration.options.parametrize();
+        if let Some(path) = &self.settings.machine {
+            options.push_str(&format!(" machine={}", quoted(&path.to_string_lossy())?));
+        }
+        self.run(&TO_TFHE.text_with(&[("cml-parametrize", options.trim().to_owned())]))?;
+        self.source.level = Level::Tfhe;
+        Ok(())
+    }
+
+    /// Refuses a declared range of an input that the network does not have.
+    fn check_declared(&self, function: &str) -> Result<()> {
+        let inputs = Function::named(module_op(&self.source.module), function)?.input_names();
+        let ranges = &self.settings.configuration.options.input_ranges;
+        match ranges.keys().find(|name| !name.is_empty() && !inputs.contains(name)) {
+            Some(name) => {
+                bail!("--input-range: no input is called {name}; the network has {}", inputs.join(", "))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the declared ranges on the module, where the client's part of the program takes them from.
+    fn declare(&self) -> Result<()> {
+        let ranges = &self.settings.configuration.options.input_ranges;
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let root = module_op(&self.source.module);
+        let inputs = Function::named(root, CLIENT_IN)?.input_names();
+        let make = Make(self.context);
+        for (attribute, pick) in [(DECLARED_LOWS, lower as fn(&(f32, f32)) -> f64), (DECLARED_HIGHS, upper)] {
+            let bounds = |name: &String| {
+                let bounds = ranges.get(name).or_else(|| ranges.get(""));
+                make.f64_array(&bounds.map_or(Vec::new(), |bounds| bounds.iter().map(pick).collect()))
+            };
+            let arrays: Vec<_> = inputs.iter().map(bounds).collect();
+            set_attribute(root, attribute, make.array(&arrays));
+        }
+        Ok(())
+    }
+}
+
+fn lower(bounds: &(f32, f32)) -> f64 {
+    f64::from(bounds.0)
+}
+
+fn upper(bounds: &(f32, f32)) -> f64 {
+    f64::from(bounds.1)
+}
+
+/// The cost table of a compilation.
+pub(crate) fn machine(settings: &Settings) -> Result<Machine> {
+    match &settings.machine {
+        Some(path) => Ok(Machine::load(path)?),
+        None => Ok(Machine::default_table()),
+    }
+}
+
+/// Calibration data as a pass takes it: parts separated by `;`.
+fn calibration(parts: &[String]) -> Result<String> {
+    if let Some(part) = parts.iter().find(|part| part.contains(';')) {
+        bail!("--calibration {part}: the name must not contain `;`; rename the file");
+    }
+    quoted(&parts.join(";"))
+}
+
+/// A value of an option in the text of a pipeline, which knows no escapes.
+fn quoted(value: &str) -> Result<String> {
+    if value.contains(['"', '{', '}']) {
+        return Err(anyhow!(
+            "{value}: the name must not contain a quotation mark or a brace; rename the file"
+        ));
+    }
+    Ok(format!("\"{value}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_options_are_quoted_or_refused() {
+        assert_eq!(quoted("data.npz:x[0:5]").unwrap(), "\"data.npz:x[0:5]\"");
+        assert!(quoted("a\"b").is_err() && quoted("a{b").is_err());
+        let two = ["a=a.npy".to_owned(), "b=b.npy".to_owned()];
+        assert_eq!(calibration(&two).unwrap(), "\"a=a.npy;b=b.npy\"");
+        assert!(calibration(&["a;b".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn recording_stands_between_finding_and_inserting() {
+        assert!(QUANTIZE.passes.contains(&INSERT) && QUANTIZE.passes[0] == "cml-calibrate");
+    }
+}

@@ -1,0 +1,290 @@
+//! `cml predict`.
+
+use crate::arguments::{Mode, PredictArguments};
+use crate::compile::configuration::Configuration;
+use crate::execute::{warn_of_clipping, warn_of_wrong_results};
+use crate::progress::Bootstraps;
+use anyhow::{Result, anyhow, bail};
+use cml_frontend::ImportOptions;
+use cml_runtime::arrays::ArraySource;
+use cml_runtime::client;
+use cml_runtime::commands::{self, Error, Named, Seconds, load_arrays, save_array};
+use cml_runtime::program::Invalid;
+use cml_runtime::program::message::Program;
+use cml_runtime::reference::{Evaluator, Value};
+use ndarray::{ArcArray, Axis, IxDyn, Slice};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    mode: &'static str,
+    samples: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correct: Option<usize>,
+    /// Not rounded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accuracy: Option<f64>,
+    /// Samples whose integers equal those of the quantized function; absent in floats, or without that function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    equal_to_quantized: Option<usize>,
+    /// Input values outside of the calibrated range.
+    clipped: u64,
+    /// Integers outside of their proved range.
+    out_of_range: u64,
+    seconds: Seconds,
+}
+
+/// Predicts, and prints what came of it.
+pub(crate) fn predict(arguments: &PredictArguments) -> Result<()> {
+    let program = Program::load(&arguments.program)?;
+    let client = program.client.as_ref().ok_or(Invalid::Missing { what: "client" })?;
+    let arrays = load_arrays(client, &arguments.inputs.sources())?;
+    let arrays: Vec<Value> = arrays.iter().map(|array| first_rows(array, arguments.limit)).collect();
+    let labels = arguments.labels.as_ref().map(|source| labels(source, arguments.limit)).transpose()?;
+    let samples = arrays.first().and_then(|array| array.shape().first()).copied().unwrap_or(0);
+    if let Some(labels) = &labels
+        && labels.len() != samples
+    {
+        bail!("there are {} labels for {samples} samples", labels.len());
+    }
+    if arguments.strict {
+        client::quantize(client, &arrays, true)?;
+    }
+    let (outputs, mut outcome) = match (arguments.mode, &arguments.model) {
+        (Mode::Float, Some(model)) => in_floats(&program, model, &arrays)?,
+        (Mode::Float, None) => bail!("--mode float needs --model model.onnx"),
+        _ => in_integers(&program, &arrays, arguments)?,
+    };
+    outcome.samples = samples;
+    if let Some(labels) = labels {
+        let classes = classes(outputs.first().ok_or_else(|| anyhow!("the network has no output"))?)?;
+        let correct = classes.iter().zip(&labels).filter(|(class, label)| class == label).count();
+        outcome.correct = Some(correct);
+        outcome.accuracy = Some(correct as f64 / samples.max(1) as f64);
+    }
+    save(&program, &outputs, &arguments.output)?;
+    warn_of_clipping(outcome.clipped);
+    warn_of_wrong_results(outcome.out_of_range);
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&outcome)?)
+    } else {
+        print(&outcome)
+    }
+    Ok(())
+}
+
+fn in_integers(
+    program: &Program,
+    arrays: &[Value],
+    arguments: &PredictArguments,
+) -> Result<(Vec<Value>, Outcome)> {
+    let mode = match arguments.mode {
+        Mode::Float | Mode::Quantized => commands::Mode::Quantized,
+        Mode::Simulate => commands::Mode::Simulated(arguments.seed),
+        Mode::Fhe => commands::Mode::Encrypted,
+    };
+    let bar = Bootstraps::start();
+    let prediction =
+        commands::predict(program, arrays, mode, &|finished, total| bar.report(finished, total))?;
+    drop(bar);
+    let reference = match commands::predict(program, arrays, commands::Mode::Quantized, &|_, _| ()) {
+        Ok(reference) => Some(reference.integers),
+        Err(Error::Stripped) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let equal = |reference: &Vec<Vec<Vec<i64>>>| {
+        prediction.integers.iter().zip(reference).filter(|(found, expected)| found == expected).count()
+    };
+    let outcome = Outcome {
+        mode: arguments.mode.name(),
+        samples: 0,
+        correct: None,
+        accuracy: None,
+        equal_to_quantized: reference.as_ref().map(equal),
+        clipped: prediction.clipped,
+        out_of_range: prediction.out_of_range,
+        seconds: prediction.seconds,
+    };
+    Ok((prediction.outputs, outcome))
+}
+
+/// The network itself, sample by sample, on the inputs of the program.
+fn in_floats(program: &Program, model: &Path, arrays: &[Value]) -> Result<(Vec<Value>, Outcome)> {
+    let dims =
+        Configuration::parse(&program.configuration).map(|found| found.options.dims).unwrap_or_default();
+    let graph = cml_frontend::import(model, &ImportOptions { dims })?.graph;
+    let client = program.client.as_ref().and_then(|client| client.quantize.as_ref());
+    let expected: Vec<_> = client.iter().flat_map(|graph| &graph.inputs).collect();
+    if !graph.inputs.iter().eq(expected) {
+        bail!(
+            "{} has other inputs than the program; give the network that it was compiled from",
+            model.display()
+        );
+    }
+    let evaluator = Evaluator::new(&graph)?;
+    let types = graph.types()?;
+    let samples = arrays.first().and_then(|array| array.shape().first()).copied().unwrap_or(0);
+    let mut results: Vec<Vec<Value>> = vec![Vec::new(); graph.outputs.len()];
+    let mut seconds = Seconds::default();
+    for index in 0..samples {
+        let pairs = arrays.iter().zip(&graph.inputs).zip(&types);
+        let inputs: Result<Vec<Value>> = pairs
+            .map(|((array, port), expected)| {
+                row(array, index, &expected.shape).ok_or_else(|| {
+                    anyhow!(
+                        "input {}: a sample has shape {:?}, expected {:?}",
+                        port.name,
+                        &array.shape()[1..],
+                        expected.shape
+                    )
+                })
+            })
+            .collect();
+        let inputs = inputs?;
+        let start = Instant::now();
+        let outputs = evaluator.run(&inputs)?;
+        seconds.run.push(start.elapsed().as_secs_f64());
+        results.iter_mut().zip(outputs).for_each(|(result, output)| result.push(output));
+    }
+    let outputs = results.iter().map(|values| joined(values)).collect::<Result<_>>()?;
+    let outcome = Outcome {
+        mode: Mode::Float.name(),
+        samples: 0,
+        correct: None,
+        accuracy: None,
+        equal_to_quantized: None,
+        clipped: 0,
+        out_of_range: 0,
+        seconds,
+    };
+    Ok((outputs, outcome))
+}
+
+/// One sample, in the shape of the network's input; `None` if it has another number of elements.
+fn row(array: &Value, index: usize, shape: &[usize]) -> Option<Value> {
+    let floats = array.as_floats().filter(|floats| floats.ndim() > 0 && index < floats.len_of(Axis(0)))?;
+    Value::floats(shape, floats.index_axis(Axis(0), index).iter().copied().collect()).ok()
+}
+
+/// Samples along a first axis, instead of the extent 1 that each has.
+fn joined(values: &[Value]) -> Result<Value> {
+    fn stack<T: Clone>(values: &[ArcArray<T, IxDyn>]) -> Result<ArcArray<T, IxDyn>> {
+        let views: Vec<_> = values.iter().map(|value| value.view()).collect();
+        let has_batch = views.iter().all(|view| view.shape().first() == Some(&1));
+        let all =
+            if has_batch { ndarray::concatenate(Axis(0), &views) } else { ndarray::stack(Axis(0), &views) };
+        Ok(all?.into_shared())
+    }
+    let floats: Option<Vec<_>> = values.iter().map(|value| value.as_floats().cloned()).collect();
+    let integers: Option<Vec<_>> = values.iter().map(|value| value.as_integers().cloned()).collect();
+    match (floats, integers) {
+        (Some(floats), _) if !floats.is_empty() => Ok(Value::F32(stack(&floats)?)),
+        (_, Some(integers)) if !integers.is_empty() => Ok(Value::I64(stack(&integers)?)),
+        _ => bail!("there are no samples"),
+    }
+}
+
+fn first_rows(array: &Value, limit: Option<usize>) -> Value {
+    fn cut<T: Clone>(array: &ArcArray<T, IxDyn>, limit: usize) -> ArcArray<T, IxDyn> {
+        let rows = limit.min(array.len_of(Axis(0)));
+        array.slice_axis(Axis(0), Slice::from(..rows)).to_owned().into_shared()
+    }
+    match (array, limit) {
+        (Value::F32(array), Some(limit)) if array.ndim() > 0 => Value::F32(cut(array, limit)),
+        (Value::I64(array), Some(limit)) if array.ndim() > 0 => Value::I64(cut(array, limit)),
+        (array, _) => array.clone(),
+    }
+}
+
+fn labels(source: &ArraySource, limit: Option<usize>) -> Result<Vec<i64>> {
+    let labels = source.load_integers()?;
+    if labels.ndim() == 0 || labels.len() != labels.len_of(Axis(0)) {
+        bail!("{source} has shape {:?}, expected one label for each sample", labels.shape());
+    }
+    Ok(labels.iter().copied().take(limit.unwrap_or(usize::MAX)).collect())
+}
+
+/// The class of each sample: the integer that the network gives, or the index of its largest float.
+fn classes(output: &Value) -> Result<Vec<i64>> {
+    let several = "labels are compared with the index of the largest result, or with an integer";
+    match output {
+        Value::I64(classes) if classes.ndim() > 0 && classes.len() == classes.len_of(Axis(0)) => {
+            Ok(classes.iter().copied().collect())
+        }
+        Value::F32(scores) if scores.ndim() > 1 && scores.len() > scores.len_of(Axis(0)) => {
+            let rows = scores.axis_iter(Axis(0));
+            let largest = |best: (i64, f32), (index, score): (i64, &f32)| {
+                if *score > best.1 { (index, *score) } else { best }
+            };
+            Ok(rows.map(|row| (0..).zip(row.iter()).fold((0, f32::NEG_INFINITY), largest).0).collect())
+        }
+        Value::F32(scores) if scores.is_empty() => Ok(Vec::new()),
+        _ => bail!("{several}; this network's first output has shape {:?}", output.shape()),
+    }
+}
+
+fn save(program: &Program, outputs: &[Value], places: &[Named<PathBuf>]) -> Result<()> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let names = program.client.as_ref().and_then(|client| client.dequantize.as_ref());
+    let names = names.map(|graph| graph.output_names.clone()).unwrap_or_default();
+    for place in places {
+        let at = match &place.name {
+            None if outputs.len() == 1 && places.len() == 1 => Some(0),
+            None => None,
+            Some(name) => names.iter().position(|known| known == name),
+        };
+        let value = at.and_then(|at| outputs.get(at));
+        let value = value.ok_or_else(|| {
+            anyhow!("name the output of each file as NAME=FILE; the network has {}", names.join(", "))
+        })?;
+        save_array(&place.place, value)?;
+    }
+    Ok(())
+}
+
+fn print(outcome: &Outcome) {
+    let Outcome { mode, samples, seconds, .. } = outcome;
+    println!("{samples} samples, {mode}");
+    if let (Some(correct), Some(accuracy)) = (outcome.correct, outcome.accuracy) {
+        println!("accuracy            {:.1} % ({correct} of {samples})", 100.0 * accuracy);
+    }
+    if let Some(equal) = outcome.equal_to_quantized {
+        println!("equal to quantized  {equal} of {samples}");
+    }
+    if seconds.keygen > 0.0 {
+        println!("keys                {:.2} s, loaded in {:.2} s", seconds.keygen, seconds.load);
+    }
+    let total: f64 = seconds.run.iter().sum();
+    println!("one inference       {:.4} s", total / (seconds.run.len().max(1)) as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_is_the_integer_or_the_largest_float() {
+        let scores = Value::floats(&[2, 3], vec![0.0, 2.0, 2.0, -1.0, -3.0, -2.0]).unwrap();
+        assert_eq!(classes(&scores).unwrap(), [1, 0]);
+        let integers = Value::integers(&[2, 1], vec![4, 7]).unwrap();
+        assert_eq!(classes(&integers).unwrap(), [4, 7]);
+        let single = Value::floats(&[2, 1], vec![0.0, 2.0]).unwrap();
+        assert!(classes(&single).unwrap_err().to_string().contains("shape [2, 1]"));
+    }
+
+    #[test]
+    fn samples_are_limited_and_joined() {
+        let array = Value::floats(&[3, 2], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+        let limited = first_rows(&array, Some(2));
+        assert_eq!(limited.shape(), [2, 2]);
+        let rows: Vec<Value> = (0..2).map(|index| row(&limited, index, &[1, 2]).unwrap()).collect();
+        assert_eq!(joined(&rows).unwrap(), limited);
+        assert_eq!(first_rows(&array, Some(9)), array);
+        assert!(row(&array, 0, &[1, 3]).is_none());
+    }
+}
