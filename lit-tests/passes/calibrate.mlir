@@ -1,12 +1,12 @@
 // RUN: cml-opt --cml-check-semantics --split-input-file --cml-calibrate="calibration=%S/Inputs/two-features.npy" %s \
 // RUN:   | FileCheck %s --check-prefixes=CHECK,CHANNEL
 // RUN: cml-opt --split-input-file --cml-calibrate="calibration=%S/Inputs/two-features.npy granularity=tensor clipping=minmax \
-// RUN:   inputs=4 weights=2 activations=5" %s | FileCheck %s --check-prefixes=CHECK,TENSOR
+// RUN:   correction=none inputs=4 weights=2 activations=5" %s | FileCheck %s --check-prefixes=CHECK,TENSOR
 
 // Each feature goes from its smallest to its largest value in 7 steps. Rows of weights that are multiples of one number
 // become exactly these multiples. (tensor: all features from -1 to 7 in 15 steps.)
 // CHECK-LABEL: @main
-// CHANNEL:       nn.matmul {{.*}} {cml.levels = 7 : i64, cml.offsets = array<f64: 0.000000e+00, -1.000000e+00>,
+// CHANNEL:       nn.matmul {{.*}}cml.levels = 7 : i64, cml.offsets = array<f64: 0.000000e+00, -1.000000e+00>,
 // CHANNEL-SAME:    cml.scales = array<f64: 1.000000e+00, 1.000000e+00>, cml.weight_limit = 3 : i64,
 // CHANNEL-SAME:    cml.weight_scales = array<f64: 5.000000e-01, 2.000000e+00>}
 // TENSOR:        cml.levels = 15 : i64, cml.offsets = array<f64: -1.000000e+00>, cml.scales = array<f64: 0.5{{3+}}
@@ -23,9 +23,9 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
 // CHECK-LABEL: @main
 // CHECK:         nn.matmul {{.*}}
 // CHECK:         nn.relu
-// CHANNEL:       nn.matmul {{.*}} {cml.levels = 7 : i64, cml.offsets = array<f64: 0.000000e+00, 0.000000e+00>
+// CHANNEL:       nn.matmul {{.*}}cml.levels = 7 : i64, cml.offsets = array<f64: 0.000000e+00, 0.000000e+00>
 // CHANNEL-SAME:    cml.scales = array<f64: {{[0-9.e+-]+}}, 0.000000e+00>
-// TENSOR:        nn.matmul {{.*}} {cml.levels = 31 : i64, cml.offsets = array<f64: 0.000000e+00>
+// TENSOR:        nn.matmul {{.*}}cml.levels = 31 : i64, cml.offsets = array<f64: 0.000000e+00>
 func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   %w = nn.constant dense<[[1.0, -1.0], [1.0, -1.0]]> : tensor<2x2xf32>
   %c = nn.constant dense<[0.0, -2.0]> : tensor<2xf32>
@@ -49,4 +49,17 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   %r = nn.reshape %q : tensor<1x2xf32> -> tensor<1x2xf32>
   %y = nn.matmul %r, %w : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
   return %y : tensor<1x2xf32>
+}
+
+// -----
+
+// Beside 1, the weight 0.3 becomes 1/3. Its input has the mean 17/6, so the sum grows by 0.0944 in the mean: the correction.
+// CHECK-LABEL: @main
+// CHECK:         nn.matmul
+// CHANNEL-SAME:    cml.corrections = array<f64: -0.09444{{[0-9]*}}>, cml.levels
+// TENSOR-SAME:     {cml.levels
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x1xf32> {
+  %w = nn.constant dense<[[0.3], [1.0]]> : tensor<2x1xf32>
+  %y = nn.matmul %x, %w : tensor<1x2xf32>, tensor<2x1xf32> -> tensor<1x1xf32>
+  return %y : tensor<1x1xf32>
 }

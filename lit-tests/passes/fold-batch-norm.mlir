@@ -90,7 +90,7 @@ func.func @main(%x: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor<1x2xf32>) {
 
 // Channels are axis 1: the columns of a product of three axes are not channels.
 // CHECK-LABEL: @main
-// CHECK-DAG:     %[[M:.*]] = nn.constant dense<{{.*}}> : tensor<2x1xf32>
+// CHECK:         %[[M:.*]] = nn.constant dense<{{\[}}[2.000000e+00], [4.000000e+00]]> : tensor<2x1xf32>
 // CHECK:         %[[P:.*]] = nn.matmul
 // CHECK-NEXT:    nn.mul %[[P]], %[[M]]
 // CHECK-NEXT:    nn.add

@@ -4,17 +4,17 @@
 // offsets add, 1 * 0.5 - 1 * 0 and 2 * -1, is a bias.
 // CHECK-LABEL: @main
 // CHECK-SAME:    (%[[X:.*]]: tensor<1x2xf32>)
-// CHECK-DAG:     %[[O:.*]] = nn.constant dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>
-// CHECK-DAG:     %[[I:.*]] = nn.constant dense<[2.000000e+00, 2.500000e-01]> : tensor<2xf32>
-// CHECK-DAG:     %[[V:.*]] = nn.constant dense<{{\[}}[2.500000e-01, 0.000000e+00], [0.000000e+00, -4.000000e+00]]>
-// CHECK-DAG:     %[[B:.*]] = nn.constant dense<[5.000000e-01, -2.000000e+00]> : tensor<2xf32>
-// CHECK:         %[[S:.*]] = nn.sub %[[X]], %[[O]]
-// CHECK:         %[[M:.*]] = nn.mul %[[S]], %[[I]]
-// CHECK:         %[[A:.*]] = nn.fake_quantize %[[M]] scales [1.000000e+00] zero_points [0] axis 0 range 0 to 7
-// CHECK:         %[[W:.*]] = nn.fake_quantize %[[V]] scales [1.250000e-01, 2.000000e+00] zero_points [0, 0] axis 1 range -3 to 3
-// CHECK:         %[[P:.*]] = nn.matmul %[[A]], %[[W]] : tensor
-// CHECK:         %[[Y:.*]] = nn.add %[[P]], %[[B]]
-// CHECK:         return %[[Y]]
+// CHECK:         %[[O:.*]] = nn.constant dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>
+// CHECK-NEXT:    %[[S:.*]] = nn.sub %[[X]], %[[O]]
+// CHECK-NEXT:    %[[I:.*]] = nn.constant dense<[2.000000e+00, 2.500000e-01]> : tensor<2xf32>
+// CHECK-NEXT:    %[[M:.*]] = nn.mul %[[S]], %[[I]]
+// CHECK-NEXT:    %[[A:.*]] = nn.fake_quantize %[[M]] scales [1.000000e+00] zero_points [0] axis 0 range 0 to 7
+// CHECK-NEXT:    %[[V:.*]] = nn.constant dense<{{\[}}[2.500000e-01, 0.000000e+00], [0.000000e+00, -4.000000e+00]]>
+// CHECK-NEXT:    %[[W:.*]] = nn.fake_quantize %[[V]] scales [1.250000e-01, 2.000000e+00] zero_points [0, 0] axis 1 range -3 to 3
+// CHECK-NEXT:    %[[P:.*]] = nn.matmul %[[A]], %[[W]] : tensor
+// CHECK-NEXT:    %[[B:.*]] = nn.constant dense<[5.000000e-01, -2.000000e+00]> : tensor<2xf32>
+// CHECK-NEXT:    %[[Y:.*]] = nn.add %[[P]], %[[B]]
+// CHECK-NEXT:    return %[[Y]]
 func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   %w = nn.constant dense<[[0.5, 0.0], [0.0, -1.0]]> : tensor<2x2xf32>
   %y = nn.matmul %x, %w {cml.offsets = array<f64: 1.0, 2.0>, cml.scales = array<f64: 0.5, 4.0>, cml.levels = 7 : i64,
@@ -29,9 +29,9 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
 // Two products that quantize a value alike share its quantizer.
 // CHECK-LABEL: @main
 // CHECK-SAME:    (%[[X:.*]]: tensor<1x2xf32>)
-// CHECK-DAG:     %[[I:.*]] = nn.constant dense<[2.000000e+00, 0.000000e+00]> : tensor<2xf32>
 // CHECK-NOT:     nn.sub
-// CHECK:         nn.mul %[[X]], %[[I]]
+// CHECK:         %[[I:.*]] = nn.constant dense<[2.000000e+00, 0.000000e+00]> : tensor<2xf32>
+// CHECK-NEXT:    nn.mul %[[X]], %[[I]]
 // CHECK-NEXT:    %[[A:.*]] = nn.fake_quantize {{.*}} range 0 to 7
 // CHECK-NEXT:    %[[V:.*]] = nn.constant dense<{{\[}}[2.500000e-01, 2.500000e-01], [0.000000e+00, 0.000000e+00]]>
 // CHECK-NEXT:    %[[W:.*]] = nn.fake_quantize %[[V]] scales [1.250000e-01]
@@ -48,6 +48,21 @@ func.func @main(%x: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor<1x2xf32>) {
     cml.weight_scales = array<f64: 0.25>, cml.weight_limit = 3 : i64}
     : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
   return %y, %z : tensor<1x2xf32>, tensor<1x2xf32>
+}
+
+// -----
+
+// A correction is added together with what the offsets add: 1 * 0.5 + 0.25, 2 * -1 - 1.
+// CHECK-LABEL: @main
+// CHECK:         %[[P:.*]] = nn.matmul
+// CHECK-NEXT:    %[[B:.*]] = nn.constant dense<[7.500000e-01, -3.000000e+00]> : tensor<2xf32>
+// CHECK-NEXT:    nn.add %[[P]], %[[B]]
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %w = nn.constant dense<[[0.5, 0.0], [0.0, -1.0]]> : tensor<2x2xf32>
+  %y = nn.matmul %x, %w {cml.offsets = array<f64: 1.0, 2.0>, cml.scales = array<f64: 0.5, 4.0>, cml.levels = 7 : i64,
+    cml.weight_scales = array<f64: 0.125, 2.0>, cml.weight_limit = 3 : i64, cml.corrections = array<f64: 0.25, -1.0>}
+    : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
+  return %y : tensor<1x2xf32>
 }
 
 // -----

@@ -59,7 +59,7 @@ pub enum PassError {
     Reference(#[from] cml_runtime::reference::Error),
     /// A file of the options could not be read.
     #[error(transparent)]
-    Arrays(#[from] cml_runtime::arrays::Error),
+    Arrays(Box<cml_runtime::arrays::Error>),
     /// The model cannot be compiled so; the sentence says what would help.
     #[error("{node}: {message}")]
     Model {
@@ -68,6 +68,12 @@ pub enum PassError {
         /// Expected, found, and what to do.
         message: String,
     },
+}
+
+impl From<cml_runtime::arrays::Error> for PassError {
+    fn from(error: cml_runtime::arrays::Error) -> Self {
+        Self::Arrays(Box::new(error))
+    }
 }
 
 /// A [`PassError::Model`] at an op.

@@ -6,11 +6,12 @@
 //!
 //! The float network runs on all samples. An input that no earlier product goes into is quantized from its smallest to its
 //! largest value, a hidden one and the weights as `clipping` says. The weights that count are those that belong to inputs in
-//! steps, `scale_i * w_ij`.
+//! steps, `scale_i * w_ij`. What rounding adds to the mean of a sum, with the quantizers of the layers before, is subtracted.
 //! Requires: `cml-decompose-gemm` ran; weights are constants.
 //! Guarantees: every `nn.matmul` whose input does not come out of a quantizer of the network has the attributes of
 //! [`ProductQuantizers`]; products of one value have the same steps for it. Computes what it computed before.
 
+use super::insert_quantizers::insert;
 use super::quantization::activations::Grid;
 use super::quantization::weights::{least_squares_scale, max_scale};
 use super::quantization::{ProductQuantizers, Weights, is_quantized};
@@ -18,10 +19,11 @@ use crate::analysis::observe::{Observed, observe};
 use crate::analysis::samples::samples;
 use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse};
 use cml_dialects::interpret::graph;
-use cml_dialects::ir::{Function, key, op_name, operand, operands, result};
+use cml_dialects::ir::{Function, expected, key, module_op, op_name, operand, operands, result};
 use cml_dialects::nn::MAIN;
+use cml_runtime::reference::Value as Tensor;
 use melior::Context;
-use melior::ir::{OperationRef, Value};
+use melior::ir::{Module, Operation, OperationRef, Value};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +34,8 @@ pub struct Calibrate {
     per_channel: bool,
     /// Whether the search for the least squared error may clip.
     clip: bool,
+    /// Whether each sum keeps its mean.
+    keep_means: bool,
 }
 
 /// How many bits a quantizer has, by what it quantizes.
@@ -54,7 +58,11 @@ impl Pass for Calibrate {
                 description: "samples, as file.npy or file.npz:name[0:500]; of several inputs: NAME=FILE;NAME=FILE",
                 default: "",
             },
-            PassOption { name: "inputs", description: "bits of the network's inputs (1 to 16)", default: "3" },
+            PassOption {
+                name: "inputs",
+                description: "bits of the network's inputs (1 to 16)",
+                default: "3",
+            },
             PassOption { name: "weights", description: "bits of weights, with sign (2 to 16)", default: "3" },
             PassOption { name: "activations", description: "bits between layers (1 to 16)", default: "3" },
             PassOption {
@@ -67,13 +75,18 @@ impl Pass for Calibrate {
                 description: "mse: least squared error; minmax: reach the extremes",
                 default: "mse",
             },
+            PassOption {
+                name: "correction",
+                description: "mean: each sum keeps its mean over the samples; none",
+                default: "mean",
+            },
         ],
         preserves: Preserves::Exactly,
     };
 
     fn new(values: &[&str]) -> Result<Self, String> {
-        let [samples, inputs, weights, activations, granularity, clipping] = values else {
-            return Err("six options are expected".to_owned());
+        let [samples, inputs, weights, activations, granularity, clipping, correction] = values else {
+            return Err("seven options are expected".to_owned());
         };
         Ok(Self {
             samples: (*samples).to_owned(),
@@ -84,6 +97,7 @@ impl Pass for Calibrate {
             },
             per_channel: choose("granularity", granularity, ["channel", "tensor"])?,
             clip: choose("clipping", clipping, ["mse", "minmax"])?,
+            keep_means: choose("correction", correction, ["mean", "none"])?,
         })
     }
 
@@ -101,11 +115,21 @@ impl Pass for Calibrate {
                 inputs.len() - 1
             });
         }
+        products.iter().for_each(|product| ProductQuantizers::erase(product.op));
         let samples = samples(&graph(main)?.inputs, &self.samples)?;
         let observed = observe(main, &inputs, &samples)?;
         for product in &products {
             let observed = &observed[index_of[&key(product.input)]];
-            self.quantizers(product, observed)?.write(context, product.op);
+            let mut quantizers = self.quantizers(product, observed)?;
+            if self.keep_means {
+                let quantized = observe_quantized(context, module, &samples)?;
+                let scaled = product.weights.scaled(product.op, &quantizers.scales)?;
+                let floats = means(observed, |_, value| value);
+                let steps =
+                    means(&quantized, |input, value| quantizers.grid(input).step(value, quantizers.levels));
+                quantizers.keep_means(&product.weights, &scaled, (&floats, &steps));
+            }
+            quantizers.write(context, product.op);
         }
         Ok(())
     }
@@ -152,6 +176,30 @@ fn products<'c, 'a>(main: Function<'c, 'a>) -> Result<Vec<Product<'c, 'a>>, Pass
     Ok(products)
 }
 
+/// The input of the first product without quantizers, in the network with those that are chosen already.
+fn observe_quantized<'c>(
+    context: &'c Context,
+    module: OperationRef<'c, '_>,
+    samples: &[Vec<Tensor>],
+) -> Result<Observed, PassError> {
+    let copy = Module::from_operation(Operation::clone(&module));
+    let copy = copy.ok_or_else(|| expected(module, "to be a module"))?;
+    insert(context, module_op(&copy))?;
+    let main = Function::named(module_op(&copy), MAIN)?;
+    let inputs: Vec<_> = products(main)?.iter().take(1).map(|product| product.input).collect();
+    let observed = observe(main, &inputs, samples)?.into_iter().next();
+    Ok(observed.ok_or_else(|| expected(main.op, "a product without quantizers"))?)
+}
+
+/// The mean of a function of each feature.
+fn means(observed: &Observed, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
+    let mean = |(feature, values): (usize, &Vec<f32>)| {
+        let sum: f64 = values.iter().map(|value| of(feature, f64::from(*value))).sum();
+        sum / values.len().max(1) as f64
+    };
+    observed.features.iter().enumerate().map(mean).collect()
+}
+
 impl Calibrate {
     fn quantizers(
         &self,
@@ -178,6 +226,7 @@ impl Calibrate {
             levels,
             weight_scales: self.weight_scales(&scaled, product.weights.columns(), weight_limit),
             weight_limit,
+            corrections: Vec::new(),
         })
     }
 
@@ -195,7 +244,8 @@ impl Calibrate {
         if !self.per_channel {
             return vec![choose(scaled, limit)];
         }
-        let column = |column: usize| scaled.iter().skip(column).step_by(columns).copied().collect::<Vec<f32>>();
+        let column =
+            |column: usize| scaled.iter().skip(column).step_by(columns).copied().collect::<Vec<f32>>();
         (0..columns).into_par_iter().map(|index| choose(&column(index), limit)).collect()
     }
 }
@@ -213,13 +263,15 @@ mod tests {
     #[test]
     fn defaults_are_options() {
         let pass = Calibrate::new(&options(&[])).unwrap();
-        assert!(pass.per_channel && pass.clip && pass.samples.is_empty());
+        assert!(pass.per_channel && pass.clip && pass.keep_means && pass.samples.is_empty());
         assert_eq!([pass.bits.inputs, pass.bits.weights, pass.bits.activations], [3, 3, 3]);
     }
 
     #[test]
     fn impossible_options_are_refused() {
-        for (index, bad) in [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "kl")] {
+        for (index, bad) in
+            [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "kl"), (6, "median")]
+        {
             let error = Calibrate::new(&options(&[(index, bad)])).map(drop).unwrap_err();
             assert!(error.contains(bad) && error.contains(Calibrate::INFO.options[index].name), "{error}");
         }

@@ -8,9 +8,7 @@
 
 use super::rewrite::Replacement;
 use crate::framework::{Pass, PassError, PassInfo, Preserves};
-use cml_dialects::ir::{
-    Attributes, Make, f32_tensor, functions, op_name, operand, result, tensor_shape,
-};
+use cml_dialects::ir::{Attributes, Make, f32_tensor, functions, op_name, operand, result, tensor_shape};
 use cml_dialects::nn::constant_floats;
 use melior::Context;
 use melior::ir::operation::OperationLike;
@@ -67,7 +65,7 @@ fn decompose<'c>(context: &'c Context, op: OperationRef<'c, '_>) -> Result<(), P
     let value = match op.operand(2) {
         Err(_) => product,
         Ok(bias) => {
-            let bias = times(context, place, bias, attributes.f64("beta")?)?;
+            let bias = times(place, bias, attributes.f64("beta")?)?;
             place.insert(place.new_op("nn.add").operands(&[product, bias]).result(ty))?
         }
     };
@@ -100,7 +98,6 @@ fn transpose<'c, 'a>(
 
 /// `factor * value`, computed here if the value is constant.
 fn times<'c, 'a>(
-    context: &'c Context,
     place: Replacement<'c, 'a>,
     value: Value<'c, 'a>,
     factor: f64,

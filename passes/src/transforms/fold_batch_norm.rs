@@ -67,8 +67,7 @@ impl Affine {
         if [scale, bias, mean, variance].iter().any(|values| values.len() != channels) {
             return Ok(None);
         }
-        let factor =
-            |c: usize| f64::from(scale[c]) / (f64::from(variance[c]) + epsilon).sqrt();
+        let factor = |c: usize| f64::from(scale[c]) / (f64::from(variance[c]) + epsilon).sqrt();
         let factors: Vec<f64> = (0..channels).map(factor).collect();
         let shifts: Vec<f64> =
             (0..channels).map(|c| f64::from(bias[c]) - f64::from(mean[c]) * factors[c]).collect();
@@ -157,7 +156,8 @@ fn fold_into_product<'c, 'a>(
     let scaled = scale(&weights, |at| affine.factors[at % columns]);
     let weights = place.constant(&shape, &scaled)?;
     let ty = result(product)?.r#type();
-    let sum = place.insert(place.new_op("nn.matmul").operands(&[operand(product, 0)?, weights]).result(ty))?;
+    let sum =
+        place.insert(place.new_op("nn.matmul").operands(&[operand(product, 0)?, weights]).result(ty))?;
     let bias = place.constant(&bias_shape(&output), &affine.of_bias(&bias, 1.0))?;
     Ok(Some(place.insert(place.new_op("nn.add").operands(&[sum, bias]).result(ty))?))
 }
@@ -175,11 +175,9 @@ fn fold_into_gemm<'c, 'a>(
     let Some(bias) = bias_values(gemm.operand(2).ok(), &output) else { return Ok(None) };
     let (columns, inner) = (affine.factors.len(), shape.last().copied().unwrap_or(1) as usize);
     let transposed = attributes.has("transpose_b");
-    let scaled =
-        scale(&weights, |at| affine.factors[if transposed { at / inner } else { at % columns }]);
+    let scaled = scale(&weights, |at| affine.factors[if transposed { at / inner } else { at % columns }]);
     let weights = place.constant(&shape, &scaled)?;
-    let bias = place
-        .constant(&bias_shape(&output), &affine.of_bias(&bias, attributes.f64("beta")?))?;
+    let bias = place.constant(&bias_shape(&output), &affine.of_bias(&bias, attributes.f64("beta")?))?;
     let flag = |name: &str| attributes.has(name).then(|| Make(context).unit());
     let op = place
         .new_op("nn.gemm")

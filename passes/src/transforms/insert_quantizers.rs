@@ -2,7 +2,7 @@
 //!
 //! Before: `%y = nn.matmul %x, %w {cml.offsets = ..., ...}`
 //! After:  `%a = nn.fake_quantize((%x - offsets) * 1/scales)`, steps 0 to `levels` as real numbers;
-//!         `%v = nn.fake_quantize(scales * w)`, `%p = nn.matmul %a, %v`, `%y = nn.add %p, offsets * w`
+//!         `%v = nn.fake_quantize(scales * w)`, `%p = nn.matmul %a, %v`, `%y = nn.add %p, offsets * w + corrections`
 //!                                                               (tested: lit-tests/passes/insert-quantizers.mlir)
 //!
 //! Scales of channels stand in ops around one quantizer of scale 1, so that the integer product has one scale for all its
@@ -37,18 +37,26 @@ impl Pass for InsertQuantizers {
     }
 
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
-        for function in functions(module) {
-            let mut inputs = Vec::new();
-            for op in function.ops() {
-                if op_name(op) == "nn.matmul"
-                    && let Some(quantizers) = ProductQuantizers::read(op)?
-                {
-                    rewrite(context, op, &quantizers, &mut inputs)?;
-                }
+        insert(context, module)
+    }
+}
+
+/// The pass.
+///
+/// # Errors
+/// [`PassError`] where attributes or weights are not as they should be.
+pub(super) fn insert<'c>(context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
+    for function in functions(module) {
+        let mut inputs = Vec::new();
+        for op in function.ops() {
+            if op_name(op) == "nn.matmul"
+                && let Some(quantizers) = ProductQuantizers::read(op)?
+            {
+                rewrite(context, op, &quantizers, &mut inputs)?;
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// A quantized input: the value, how it was quantized, and the result.
@@ -96,7 +104,7 @@ fn rewrite<'c, 'a>(
     let rounded = place.insert(fake_quantize(Make(context), rounded, &quantizer))?;
     let ty = result(product)?.r#type();
     let mut sum = place.insert(place.new_op("nn.matmul").operands(&[steps, rounded]).result(ty))?;
-    let constants = offset_sums(&quantizers.offsets, &weights);
+    let constants = quantizers.constants(&weights);
     if constants.iter().any(|constant| *constant != 0.0) {
         let shape = if weights.shape.len() == 1 { vec![] } else { vec![constants.len() as u64] };
         let constants = place.constant(&shape, &constants)?;
@@ -134,28 +142,4 @@ fn quantize_input<'c, 'a>(
         Quantizer { scales: vec![1.0], zero_points: vec![0], axis: 0, lo: 0, hi: quantizers.levels };
     let steps = place.new_op("nn.fake_quantize").operands(&[value]).result(ty);
     Ok(place.insert(fake_quantize(Make(context), steps, &quantizer))?)
-}
-
-/// What the offsets of the inputs add to each column.
-fn offset_sums(offsets: &[f64], weights: &Weights) -> Vec<f32> {
-    let columns = weights.columns();
-    // Rounded to f32 as in the subtraction that they make up for.
-    let offset = |input: usize| f64::from(offsets[if offsets.len() == 1 { 0 } else { input }] as f32);
-    let sum = |column: usize| {
-        let term = |input: usize| offset(input) * f64::from(weights.values[input * columns + column]);
-        (0..weights.inputs()).map(term).sum::<f64>() as f32
-    };
-    (0..columns).map(sum).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn offsets_are_summed_for_each_column() {
-        let weights = Weights { shape: vec![2, 3], values: vec![1.0, 2.0, 3.0, 10.0, 20.0, 30.0] };
-        assert_eq!(offset_sums(&[1.0, 0.5], &weights), [6.0, 12.0, 18.0]);
-        assert_eq!(offset_sums(&[1.0], &weights), [11.0, 22.0, 33.0]);
-    }
 }

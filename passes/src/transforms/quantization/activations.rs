@@ -45,14 +45,19 @@ impl Grid {
         best.1
     }
 
+    /// The nearest step.
+    #[must_use]
+    pub fn step(self, value: f64, levels: i64) -> f64 {
+        if self.scale == 0.0 {
+            return 0.0;
+        }
+        ((value - self.offset) / self.scale).round_ties_even().clamp(0.0, levels as f64)
+    }
+
     /// The number of the nearest step.
     #[must_use]
     pub fn nearest(self, value: f64, levels: i64) -> f64 {
-        if self.scale == 0.0 {
-            return self.offset;
-        }
-        let step = ((value - self.offset) / self.scale).round_ties_even().clamp(0.0, levels as f64);
-        self.offset + self.scale * step
+        self.offset + self.scale * self.step(value, levels)
     }
 
     /// Summed over the values.
@@ -77,7 +82,8 @@ fn candidates(lo: f64, hi: f64, levels: i64) -> Vec<Grid> {
         let scale = |origin: f64| (hi - origin) * reach / levels as f64;
         if lo < 0.0 {
             let clipped = (hi - lo) * (1.0 - reach);
-            grids.extend([0.0, 0.5, 1.0].map(|share| Grid { offset: lo + share * clipped, scale: scale(lo) }));
+            grids
+                .extend([0.0, 0.5, 1.0].map(|share| Grid { offset: lo + share * clipped, scale: scale(lo) }));
             continue;
         }
         grids.push(Grid { offset: 0.0, scale: scale(0.0) });

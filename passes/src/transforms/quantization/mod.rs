@@ -4,6 +4,7 @@
 pub mod activations;
 pub mod weights;
 
+use self::activations::Grid;
 use crate::framework::{PassError, model_error};
 use cml_dialects::ffi::{remove_attribute, set_attribute};
 use cml_dialects::interpret::is_movement;
@@ -25,6 +26,12 @@ pub const WEIGHT_SCALES: &str = "cml.weight_scales";
 /// Attribute of `nn.matmul`: integer weights lie between this and its negative.
 pub const WEIGHT_LIMIT: &str = "cml.weight_limit";
 
+/// Attribute of `nn.matmul`, may be absent: what is added to each column to make up for the mean error of rounding.
+pub const CORRECTIONS: &str = "cml.corrections";
+
+/// All of them.
+const ATTRIBUTES: [&str; 6] = [OFFSETS, SCALES, LEVELS, WEIGHT_SCALES, WEIGHT_LIMIT, CORRECTIONS];
+
 /// The quantizers of one `nn.matmul`: input `i` is `offsets[i] + scales[i] * a` with an integer `a` in `0..=levels`, and
 /// `scales[i] * w` is `weight_scales[j] * q` with an integer `q` in `-limit..=limit`, `w` the weight of input `i` and column `j`.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +46,8 @@ pub struct ProductQuantizers {
     pub weight_scales: Vec<f64>,
     /// At least 1.
     pub weight_limit: i64,
+    /// One for each column, or none at all.
+    pub corrections: Vec<f64>,
 }
 
 /// The constant weights of a product.
@@ -57,9 +66,10 @@ impl Weights {
     pub fn of(product: OperationRef<'_, '_>) -> Result<Self, PassError> {
         let weights = operand(product, 1)?;
         let Some((shape, values)) = constant_floats(weights) else {
-            let source = defining_op(weights).map_or("an input of the network".to_owned(), op_name);
+            let source = defining_op(weights)
+                .map_or("an input of the network".to_owned(), |op| format!("the result of {}", op_name(op)));
             let message = format!(
-                "expected constant weights as right operand, found the result of {source}; a product of two \
+                "expected constant weights as right operand, found {source}; a product of two \
                  encrypted tensors, or of a constant on the left, is not supported"
             );
             return Err(model_error(product, message));
@@ -100,7 +110,8 @@ impl Weights {
             None => Ok(scaled),
             Some(at) => {
                 let (weight, scale) = (self.values[at], scale(at));
-                let message = format!("weight {weight} times the scale {scale} of its input is no finite f32");
+                let message =
+                    format!("weight {weight} times the scale {scale} of its input is no finite f32");
                 Err(model_error(product, message))
             }
         }
@@ -116,6 +127,11 @@ impl ProductQuantizers {
         set_attribute(product, LEVELS, make.i64(self.levels));
         set_attribute(product, WEIGHT_SCALES, make.f64_array(&self.weight_scales));
         set_attribute(product, WEIGHT_LIMIT, make.i64(self.weight_limit));
+        if self.corrections.is_empty() {
+            remove_attribute(product, CORRECTIONS);
+        } else {
+            set_attribute(product, CORRECTIONS, make.f64_array(&self.corrections));
+        }
     }
 
     /// Reads what [`Self::write`] wrote, or a person; `None` if there is nothing.
@@ -124,7 +140,7 @@ impl ProductQuantizers {
     /// [`PassError`] where attributes are missing, or do not fit each other or the product.
     pub fn read(product: OperationRef<'_, '_>) -> Result<Option<Self>, PassError> {
         let attributes = Attributes(product);
-        if ![OFFSETS, SCALES, LEVELS, WEIGHT_SCALES, WEIGHT_LIMIT].iter().any(|name| attributes.has(name)) {
+        if !ATTRIBUTES.iter().any(|name| attributes.has(name)) {
             return Ok(None);
         }
         let quantizers = Self {
@@ -133,6 +149,10 @@ impl ProductQuantizers {
             levels: attributes.i64(LEVELS)?,
             weight_scales: attributes.f64_array(WEIGHT_SCALES)?.to_vec(),
             weight_limit: attributes.i64(WEIGHT_LIMIT)?,
+            corrections: match attributes.has(CORRECTIONS) {
+                true => attributes.f64_array(CORRECTIONS)?.to_vec(),
+                false => Vec::new(),
+            },
         };
         let inputs = shape_of(product, operand(product, 0)?)?.last().map_or(1, |extent| *extent as usize);
         let weights = tensor_shape(operand(product, 1)?.r#type()).unwrap_or_default();
@@ -145,7 +165,10 @@ impl ProductQuantizers {
         let divides = |scale: f64| (scale as f32) > 0.0 && (1.0 / scale as f32).is_finite();
         let faults = [
             (!one_or(self.offsets.len(), inputs), format!("`{OFFSETS}` with 1 or {inputs} elements")),
-            (self.scales.len() != self.offsets.len(), format!("`{SCALES}` with as many elements as `{OFFSETS}`")),
+            (
+                self.scales.len() != self.offsets.len(),
+                format!("`{SCALES}` with as many elements as `{OFFSETS}`"),
+            ),
             (!self.offsets.iter().all(|offset| (*offset as f32).is_finite()), format!("finite `{OFFSETS}`")),
             (
                 !self.scales.iter().all(|scale| *scale == 0.0 || (divides(*scale) && scale.is_finite())),
@@ -160,7 +183,18 @@ impl ProductQuantizers {
                 !self.weight_scales.iter().all(|scale| divides(*scale) && scale.is_finite()),
                 format!("positive finite `{WEIGHT_SCALES}`"),
             ),
-            (!(1..=MAX_STEP).contains(&self.weight_limit), format!("`{WEIGHT_LIMIT}` between 1 and {MAX_STEP}")),
+            (
+                !(1..=MAX_STEP).contains(&self.weight_limit),
+                format!("`{WEIGHT_LIMIT}` between 1 and {MAX_STEP}"),
+            ),
+            (
+                !self.corrections.is_empty() && self.corrections.len() != columns,
+                format!("`{CORRECTIONS}` with {columns} elements"),
+            ),
+            (
+                !self.corrections.iter().all(|correction| (*correction as f32).is_finite()),
+                format!("finite `{CORRECTIONS}`"),
+            ),
         ];
         match faults.into_iter().find(|(at_fault, _)| *at_fault) {
             Some((_, what)) => Err(expected(product, &what).into()),
@@ -168,11 +202,48 @@ impl ProductQuantizers {
         }
     }
 
-    /// Removes the attributes.
+    /// Removes them from a product.
     pub fn erase(product: OperationRef<'_, '_>) {
-        for name in [OFFSETS, SCALES, LEVELS, WEIGHT_SCALES, WEIGHT_LIMIT] {
+        for name in ATTRIBUTES {
             remove_attribute(product, name);
         }
+    }
+
+    /// Where the steps of an input lie.
+    #[must_use]
+    pub fn grid(&self, input: usize) -> Grid {
+        let at = if self.offsets.len() == 1 { 0 } else { input };
+        // The quantizer subtracts in f32.
+        Grid { offset: f64::from(self.offsets[at] as f32), scale: self.scales[at] }
+    }
+
+    /// What is added to each column: what its inputs' offsets amount to, and the correction.
+    #[must_use]
+    pub fn constants(&self, weights: &Weights) -> Vec<f32> {
+        let columns = weights.columns();
+        let constant = |column: usize| {
+            let term =
+                |input: usize| self.grid(input).offset * f64::from(weights.values[input * columns + column]);
+            let offsets: f64 = (0..weights.inputs()).map(term).sum();
+            (offsets + self.corrections.get(column).copied().unwrap_or(0.0)) as f32
+        };
+        (0..columns).map(constant).collect()
+    }
+
+    /// Sets the corrections so that each column keeps its mean. `means` are those of the float network's inputs, `steps` of
+    /// the quantized network's steps, `scaled` the weights for inputs in steps.
+    pub fn keep_means(&mut self, weights: &Weights, scaled: &[f32], (means, steps): (&[f64], &[f64])) {
+        let columns = weights.columns();
+        let correction = |column: usize| {
+            let scale = self.weight_scales[if self.weight_scales.len() == 1 { 0 } else { column }];
+            let term = |input: usize| {
+                let at = input * columns + column;
+                let float = (means[input] - self.grid(input).offset) * f64::from(weights.values[at]);
+                float - steps[input] * weights::nearest(f64::from(scaled[at]), scale, self.weight_limit)
+            };
+            (0..weights.inputs()).map(term).sum()
+        };
+        self.corrections = (0..columns).map(correction).collect();
     }
 }
 
@@ -186,4 +257,39 @@ pub fn is_quantized(value: Value<'_, '_>) -> bool {
         op_name(op) == "nn.fake_quantize"
             || (is_movement(op) && !operands(op).is_empty() && operands(op).into_iter().all(is_quantized))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quantizers() -> ProductQuantizers {
+        ProductQuantizers {
+            offsets: vec![1.0, 0.5],
+            scales: vec![0.5, 0.25],
+            levels: 7,
+            weight_scales: vec![0.5],
+            weight_limit: 3,
+            corrections: vec![],
+        }
+    }
+
+    #[test]
+    fn offsets_are_summed_for_each_column() {
+        let weights = Weights { shape: vec![2, 3], values: vec![1.0, 2.0, 3.0, 10.0, 20.0, 30.0] };
+        assert_eq!(quantizers().constants(&weights), [6.0, 12.0, 18.0]);
+        let one = ProductQuantizers { offsets: vec![1.0], scales: vec![1.0], ..quantizers() };
+        assert_eq!(one.constants(&weights), [11.0, 22.0, 33.0]);
+    }
+
+    #[test]
+    fn corrected_columns_keep_their_mean() {
+        let weights = Weights { shape: vec![2], values: vec![1.1, -3.0] };
+        let scaled = [0.55, -0.75];
+        let (means, steps) = ([3.2, 0.9], [4.0, 2.0]);
+        let mut quantizers = quantizers();
+        quantizers.keep_means(&weights, &scaled, (&means, &steps));
+        let quantized = 4.0 * 0.5 - 2.0 * 1.0 + f64::from(quantizers.constants(&weights)[0]);
+        assert!((quantized - (3.2 * f64::from(1.1f32) - 0.9 * 3.0)).abs() < 1e-6, "{quantized}");
+    }
 }

@@ -30,12 +30,14 @@ pub fn least_squares_scale(weights: &[f32], limit: i64) -> f64 {
 /// What rounding to multiples of `scale`, at most `limit` of them, does to weights, squared and summed.
 #[must_use]
 pub fn squared_error(weights: &[f32], scale: f64, limit: i64) -> f64 {
-    let limit = limit as f64;
-    let error = |weight: &f32| {
-        let weight = f64::from(*weight);
-        weight - scale * (weight / scale).round_ties_even().clamp(-limit, limit)
-    };
+    let error = |weight: &f32| f64::from(*weight) - nearest(f64::from(*weight), scale, limit);
     weights.iter().map(|weight| error(weight).powi(2)).sum()
+}
+
+/// The nearest multiple of `scale`, at most `limit` of them.
+#[must_use]
+pub fn nearest(weight: f64, scale: f64, limit: i64) -> f64 {
+    scale * (weight / scale).round_ties_even().clamp(-limit as f64, limit as f64)
 }
 
 #[cfg(test)]

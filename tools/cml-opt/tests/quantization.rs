@@ -1,0 +1,121 @@
+//! Post-training quantization of the bundled networks at 3 bits, by its accuracy on test data that calibration never saw.
+
+#![allow(clippy::unwrap_used)]
+
+use cml_dialects::interpret::graph;
+use cml_dialects::ir::{Function, module_op, op_name};
+use cml_dialects::nn;
+use cml_frontend::{ImportOptions, import};
+use cml_passes::pipelines;
+use cml_runtime::arrays::ArraySource;
+use cml_runtime::reference::message::Graph;
+use cml_runtime::reference::{Evaluator, Value};
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// Network, and the accuracy of Concrete ML 1.9.0 on it at 3 bits (per-tensor min-max quantizers).
+const NETWORKS: [(&str, f64); 5] = [
+    ("simple10", 0.558),
+    ("simple30", 0.584),
+    ("simple100", 0.594),
+    ("pruned100_10", 0.532),
+    ("pruned100_30", 0.596),
+];
+
+fn folder(network: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lit-tests/models").join(network)
+}
+
+fn array(network: &str, name: &str) -> ArraySource {
+    ArraySource { path: folder(network).join("data.npz"), name: Some(name.to_owned()), rows: None }
+}
+
+/// The network with its quantizers, as floats; `options` are those of `cml-calibrate`.
+fn quantized(network: &str, options: &str) -> Graph {
+    cml_passes::register();
+    cml_passes::set_check_semantics(true);
+    let context = cml_dialects::context();
+    let imported = import(&folder(network).join("model.onnx"), &ImportOptions::default()).unwrap();
+    let mut module = imported.build(&context).unwrap();
+    let samples = array(network, "calibration");
+    let calibrate = [("cml-calibrate", format!("calibration={samples} {options}"))];
+    for text in [pipelines::SIMPLIFY.text(), pipelines::QUANTIZE.text_with(&calibrate)] {
+        pipelines::run(&context, &mut module, &text).unwrap();
+    }
+    let main = Function::named(module_op(&module), nn::MAIN).unwrap();
+    let count = |name: &str| main.ops().into_iter().filter(|op| op_name(*op) == name).count();
+    assert_eq!(
+        count("nn.fake_quantize"),
+        2 * count("nn.matmul"),
+        "one for the input and one for the weights"
+    );
+    graph(main).unwrap()
+}
+
+/// Share of the test samples whose largest output is that of their label.
+fn accuracy(network: &str, graph: &Graph) -> f64 {
+    let inputs = array(network, "x_test").load_floats().unwrap();
+    let labels = array(network, "y_test").load_integers().unwrap();
+    let evaluator = Evaluator::new(graph).unwrap();
+    let rows: Vec<_> = inputs.outer_iter().zip(&labels).collect();
+    let right = rows.par_iter().filter(|(row, label)| {
+        let sample = Value::floats(&[1, row.len()], row.iter().copied().collect()).unwrap();
+        let output = evaluator.run(&[sample]).unwrap().remove(0);
+        let logits: Vec<f32> = output.as_floats().unwrap().iter().copied().collect();
+        let largest = (0..logits.len()).rev().max_by(|i, j| logits[*i].total_cmp(&logits[*j]));
+        largest == Some(**label as usize)
+    });
+    right.count() as f64 / labels.len() as f64
+}
+
+fn accuracies(options: &str) -> Vec<f64> {
+    let of = |(network, _): &(&str, f64)| accuracy(network, &quantized(network, options));
+    let found: Vec<f64> = NETWORKS.iter().map(of).collect();
+    println!("{options:36} {found:.3?}, mean {:.4}", mean(&found));
+    found
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn three_bits_are_as_accurate_as_the_peer() {
+    let found = accuracies("");
+    assert!(mean(&found) >= 0.573, "{found:?}");
+    for ((network, peer), found) in NETWORKS.iter().zip(&found) {
+        assert!(*found >= peer - 0.03, "{network}: {found}, the peer {peer}");
+    }
+}
+
+#[test]
+fn scales_of_channels_and_clipping_pay() {
+    let tensor = mean(&accuracies("granularity=tensor clipping=minmax"));
+    let channel = mean(&accuracies("granularity=channel clipping=minmax"));
+    let clipped = mean(&accuracies("granularity=channel clipping=mse"));
+    accuracies("granularity=tensor clipping=mse");
+    assert!(tensor < channel && channel < clipped, "{tensor} {channel} {clipped}");
+}
+
+#[test]
+fn images_keep_their_accuracy() {
+    let found = accuracy("digits_mlp", &quantized("digits_mlp", ""));
+    println!("digits_mlp {found}");
+    assert!(found >= 0.942, "{found}, the peer 0.942");
+}
+
+#[test]
+fn many_bits_are_as_accurate_as_floats() {
+    let float = [0.694, 0.860, 0.874, 0.780, 0.882];
+    let found = accuracies("inputs=8 weights=8 activations=8");
+    for (float, found) in float.into_iter().zip(found) {
+        assert!((found - float).abs() <= 0.01, "{found} {float}");
+    }
+}
+
+#[test]
+fn the_same_samples_give_the_same_program() {
+    let compiled = |_| quantized("simple10", "");
+    let [first, second] = [0, 1].map(compiled);
+    assert_eq!(first, second);
+}
