@@ -10,6 +10,7 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/ADT/SmallVectorExtras.h"
+#include "llvm/Support/CommandLine.h"
 
 using namespace mlir;
 
@@ -98,7 +99,14 @@ void cmlRegisterPipeline(MlirStringRef argument, MlirStringRef description, Mlir
                        [](function_ref<void(const mlir::detail::PassOptions &)>) {});
 }
 
+/// `cml-opt` itself reads --cml-check-semantics; it stands here for --help.
 int cmlOptMain(int argc, char **argv, MlirDialectRegistry registry) {
+  // What is registered so far comes from LLVM's code generators, which are linked but not used: not for --help.
+  for (auto &[name, option] : llvm::cl::getRegisteredOptions())
+    if (llvm::is_contained(option->Categories, &llvm::cl::getGeneralCategory()))
+      option->setHiddenFlag(llvm::cl::Hidden);
+  static llvm::cl::opt<bool> check("cml-check-semantics", llvm::cl::ValueDisallowed,
+                                   llvm::cl::desc("Run the function before and after each pass that promises to keep it"));
   return asMainReturnCode(MlirOptMain(argc, argv, "cml-opt: mlir-opt with our passes\n", *unwrap(registry)));
 }
 
@@ -108,7 +116,6 @@ void cmlEmitError(MlirLocation location, MlirStringRef message, const MlirLocati
   for (intptr_t i = 0; i < noteCount; ++i)
     diagnostic.attachNote(unwrap(places[i])) << unwrap(notes[i]);
 }
-
 
 /// The values of `array<i64: ...>` without a copy (the C API gives them one by one).
 bool cmlDenseI64Array(MlirAttribute attribute, const int64_t **data, intptr_t *length) {

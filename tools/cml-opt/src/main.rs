@@ -2,8 +2,8 @@
 
 fn main() {
     // MLIR parses the rest of the command line and knows only passes; this flag is about all of them.
-    let (checks, arguments): (Vec<_>, Vec<_>) =
-        std::env::args().partition(|argument| argument == "--cml-check-semantics");
+    let (checks, arguments): (Vec<_>, Vec<_>) = std::env::args()
+        .partition(|argument| matches!(argument.as_str(), "--cml-check-semantics" | "-cml-check-semantics"));
     cml_passes::set_check_semantics(!checks.is_empty());
     cml_passes::register();
     let registry = melior::dialect::DialectRegistry::new();
