@@ -36,7 +36,7 @@ enum Command {
     /// Quantize and encrypt arrays: the client's step
     #[command(after_help = "Examples:\n  \
         cml-run encrypt client.cml --client-key client.key x.npy -o x.ct\n  \
-        cml-run encrypt client.cml --client-key client.key --input a=a.npy --input b=data.npz:b[0:10] -o x.ct")]
+        cml-run encrypt client.cml --client-key client.key --input a=a.npy --input b=b.npz:b -o x.ct")]
     Encrypt {
         /// client.cml or model.cml
         bundle: PathBuf,
