@@ -5,6 +5,7 @@
 
 pub mod analysis;
 pub mod conversions;
+mod egraph;
 pub mod framework;
 pub mod parameters;
 pub mod pipelines;

@@ -39,7 +39,14 @@ impl Pipeline {
 pub const SIMPLIFY: Pipeline = Pipeline {
     name: "cml-simplify-nn",
     summary: "Simplify a float network",
-    passes: &["cml-fold-constants", "cml-fold-batch-norm", "cml-decompose-gemm", "cml-fold-constants", "canonicalize", "cse"],
+    passes: &[
+        "cml-fold-constants",
+        "cml-fold-batch-norm",
+        "cml-decompose-gemm",
+        "cml-fold-constants",
+        "canonicalize",
+        "cse",
+    ],
 };
 
 /// Post-training quantization: needs calibration data.
@@ -60,7 +67,14 @@ pub const TO_QNN: Pipeline = Pipeline {
 pub const TO_FHE: Pipeline = Pipeline {
     name: "cml-lower-to-fhe",
     summary: "Lower quantized integers to encrypted ones",
-    passes: &["cml-infer-ranges", "cml-fuse-float-chains", "cml-qnn-to-fhe", "canonicalize", "cse"],
+    passes: &[
+        "cml-infer-ranges",
+        "cml-fuse-float-chains",
+        "cml-qnn-to-fhe",
+        "cml-rewrite-fhe",
+        "canonicalize",
+        "cse",
+    ],
 };
 
 /// Ciphertexts and bootstraps under one key set.

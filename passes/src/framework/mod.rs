@@ -176,6 +176,7 @@ passes! {
     crate::transforms::infer_ranges::InferRanges,
     crate::transforms::fuse_float_chains::FuseFloatChains,
     crate::conversions::qnn_to_fhe::QnnToFhe,
+    crate::transforms::rewrite_fhe::RewriteFhe,
     crate::transforms::parametrize::Parametrize,
     crate::conversions::fhe_to_tfhe::FheToTfhe,
 }
