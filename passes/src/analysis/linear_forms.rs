@@ -10,19 +10,20 @@ use crate::parameters::{Demand, DemandKind};
 use cml_dialects::fhe::{Ranges, ranges};
 use cml_dialects::interpret::{is_movement, lookup_of};
 use cml_dialects::ir::{
-    Attributes, Function, defining_op, key, node_name, op_name, operand, operands, result, shape_of, tensor_shape,
+    Attributes, Function, defining_op, key, node_name, op_name, operand, operands, result, shape_of,
+    tensor_shape,
 };
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
 use melior::ir::operation::OperationLike;
 use melior::ir::{AttributeLike, OperationRef, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One element of a source: number of the list, and place in it. Lists are the function's arguments, then one for each [`Group`].
 pub type Source = (u32, u32);
 
 /// `sum of weight * source + constant`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Form {
     /// By source; no weight is 0.
     pub terms: BTreeMap<Source, i64>,
@@ -37,6 +38,13 @@ impl Form {
 
     fn source(source: Source) -> Self {
         Self { terms: BTreeMap::from([(source, 1)]), constant: 0 }
+    }
+
+    /// The same with other names of sources; those without a new name keep theirs.
+    fn renamed(&self, names: &BTreeMap<Source, Source>) -> Self {
+        let name =
+            |(source, weight): (&Source, &i64)| (names.get(source).copied().unwrap_or(*source), *weight);
+        Self { terms: self.terms.iter().map(name).collect(), constant: self.constant }
     }
 
     /// Adds `factor * other`. The verifier proved that no value leaves 2^41; a weight beyond i64 would need one.
@@ -128,8 +136,42 @@ impl LinearForms {
             let (ranges, shape) = (ranges(server.op, value)?, shape_of(server.op, value)?);
             builder.forms.outputs.push(Output { name, forms, ranges, shape });
         }
-        builder.forms.slots = builder.forms.assign_slots();
-        Ok(builder.forms)
+        let mut forms = builder.forms;
+        forms.drop_unread();
+        forms.slots = forms.assign_slots();
+        Ok(forms)
+    }
+
+    /// Drops the lookups whose results nothing reads: columns of zero weights behind them.
+    fn drop_unread(&mut self) {
+        let arguments = self.arguments.len();
+        let mut read: BTreeSet<Source> = sources(self.outputs.iter().flat_map(|output| &output.forms));
+        for (number, group) in self.groups.iter().enumerate().rev() {
+            let list = (arguments + number) as u32;
+            let live =
+                group.forms.iter().enumerate().filter(|(place, _)| read.contains(&(list, *place as u32)));
+            let more = sources(live.map(|(_, form)| form));
+            read.extend(more);
+        }
+        let mut renamed: BTreeMap<Source, Source> = BTreeMap::new();
+        let mut groups = Vec::new();
+        for (number, group) in std::mem::take(&mut self.groups).into_iter().enumerate() {
+            let (old, new) = ((arguments + number) as u32, (arguments + groups.len()) as u32);
+            let live = |place: &usize| read.contains(&(old, *place as u32));
+            let places: Vec<usize> = (0..group.forms.len()).filter(live).collect();
+            for (place, before) in places.iter().enumerate() {
+                renamed.insert((old, *before as u32), (new, place as u32));
+            }
+            if !places.is_empty() {
+                let forms = places.iter().map(|place| group.forms[*place].renamed(&renamed)).collect();
+                let tables = places.iter().map(|place| group.tables[*place].clone()).collect();
+                groups.push(Group { forms, tables, ..group });
+            }
+        }
+        for output in &mut self.outputs {
+            output.forms = output.forms.iter().map(|form| form.renamed(&renamed)).collect();
+        }
+        self.groups = groups;
     }
 
     /// The spacing at which a list is encoded.
@@ -149,7 +191,7 @@ impl LinearForms {
     #[must_use]
     pub fn output_spacing(&self, output: &Output) -> Spacing {
         let list = lists(&output.forms).first().copied();
-        list.map_or(Spacing::of_slots(output_slots(output)), |list| self.spacing(list))
+        list.map_or(Spacing::of_slots(output_slots(output).max(2)), |list| self.spacing(list))
     }
 
     /// What the key set must achieve: one demand for each group, then one for each output.
@@ -193,7 +235,12 @@ impl LinearForms {
     fn assign_slots(&self) -> Vec<u64> {
         let count = self.arguments.len() + self.groups.len();
         let mut parent: Vec<usize> = (0..count).collect();
-        let readings = || self.groups.iter().map(|group| &group.forms).chain(self.outputs.iter().map(|output| &output.forms));
+        let readings = || {
+            self.groups
+                .iter()
+                .map(|group| &group.forms)
+                .chain(self.outputs.iter().map(|output| &output.forms))
+        };
         for forms in readings() {
             let lists = lists(forms);
             for pair in lists.windows(2) {
@@ -201,7 +248,8 @@ impl LinearForms {
                 parent[left.max(right)] = left.min(right);
             }
         }
-        let mut slots = vec![1u64; count];
+        // Two at least: a spacing of half the torus is no signed 64-bit number.
+        let mut slots = vec![2u64; count];
         let needs = self.groups.iter().map(|group| (&group.forms, group.longest()));
         let needs = needs.chain(self.outputs.iter().map(|output| (&output.forms, output_slots(output))));
         for (forms, need) in needs {
@@ -216,7 +264,8 @@ impl LinearForms {
 
 /// A decrypted value needs no padding: its range may fill the torus.
 fn output_slots(output: &Output) -> u64 {
-    let spans = output.ranges.lows.iter().zip(&output.ranges.highs).map(|(lo, hi)| (hi - lo).unsigned_abs() + 1);
+    let spans =
+        output.ranges.lows.iter().zip(&output.ranges.highs).map(|(lo, hi)| (hi - lo).unsigned_abs() + 1);
     spans.max().unwrap_or(1).div_ceil(2)
 }
 
@@ -225,6 +274,10 @@ fn root(parent: &[usize], mut list: usize) -> usize {
         list = parent[list];
     }
     list
+}
+
+fn sources<'f>(forms: impl Iterator<Item = &'f Form>) -> BTreeSet<Source> {
+    forms.flat_map(|form| form.terms.keys().copied()).collect()
 }
 
 /// The lists that some forms read, in order.
@@ -236,10 +289,22 @@ pub fn lists(forms: &[Form]) -> Vec<u32> {
     all
 }
 
+/// First entry and values of a table.
+type Entries = (i64, Vec<i64>);
+
+/// One reading of a table, and the elements of a lookup that want it.
+struct Read {
+    form: Form,
+    table: Entries,
+    elements: Vec<usize>,
+}
+
 #[derive(Default)]
 struct Builder {
     values: BTreeMap<usize, Vec<Form>>,
     lookups: usize,
+    /// A table read at the same form again is the same ciphertext, noise included: it is computed once.
+    known: BTreeMap<(Form, Entries), Source>,
     forms: LinearForms,
 }
 
@@ -337,7 +402,7 @@ impl Builder {
         let measured = measured_widths(input);
         let forms = self.get(op, input)?.clone();
         let mut results = vec![Form::default(); forms.len()];
-        let mut classes: BTreeMap<u32, Vec<(usize, Table)>> = BTreeMap::new();
+        let mut classes: BTreeMap<u32, Vec<Read>> = BTreeMap::new();
         for (element, form) in forms.iter().enumerate() {
             let table = &lookup.tables[lookup.table_of[element] as usize];
             let (lo, hi) = if form.terms.is_empty() {
@@ -347,13 +412,22 @@ impl Builder {
             };
             let read = usize::try_from(lo - table.lo).ok().zip(usize::try_from(hi - table.lo).ok());
             let read = read.and_then(|(first, last)| table.values.get(first..=last));
-            let read = read.ok_or_else(|| model_error(op, "a table does not cover the range of its element"))?;
+            let read =
+                read.ok_or_else(|| model_error(op, "a table does not cover the range of its element"))?;
             if read.iter().all(|value| *value == read[0]) {
                 results[element] = Form::constant(read[0]);
                 self.forms.constant_lookups += 1;
-            } else {
-                let table = Table { lo, values: read.to_vec() };
-                classes.entry(width_class(read.len())).or_default().push((element, table));
+                continue;
+            }
+            let read = Read { form: form.clone(), table: (lo, read.to_vec()), elements: vec![element] };
+            if let Some(source) = self.known.get(&(read.form.clone(), read.table.clone())) {
+                results[element] = Form::source(*source);
+                continue;
+            }
+            let class = classes.entry(width_class(read.table.1.len())).or_default();
+            match class.iter_mut().find(|known| known.form == read.form && known.table == read.table) {
+                Some(known) => known.elements.push(element),
+                None => class.push(read),
             }
         }
         for members in classes.into_values() {
@@ -365,12 +439,15 @@ impl Builder {
                 tables: Vec::new(),
                 measured_width: None,
             };
-            for (place, (element, table)) in members.into_iter().enumerate() {
-                results[element] = Form::source((list, place as u32));
-                group.forms.push(forms[element].clone());
-                group.tables.push(table);
-                let measured = measured.get(element).copied();
-                group.measured_width = group.measured_width.max(measured);
+            for (place, read) in members.into_iter().enumerate() {
+                let source = (list, place as u32);
+                for element in read.elements {
+                    results[element] = Form::source(source);
+                    group.measured_width = group.measured_width.max(measured.get(element).copied());
+                }
+                self.known.insert((read.form.clone(), read.table.clone()), source);
+                group.forms.push(read.form);
+                group.tables.push(Table { lo: read.table.0, values: read.table.1 });
             }
             self.forms.groups.push(group);
         }
@@ -386,9 +463,13 @@ fn width_class(entries: usize) -> u32 {
 
 /// Widths of the measured ranges of a value's elements, where calibration data was run.
 fn measured_widths(value: Value<'_, '_>) -> Vec<u32> {
-    let Some(op) = defining_op(value).filter(|op| op.has_attribute("cml.measured_lows")) else { return Vec::new() };
+    let Some(op) = defining_op(value).filter(|op| op.has_attribute("cml.measured_lows")) else {
+        return Vec::new();
+    };
     let attributes = Attributes(op);
-    let (Ok(lows), Ok(highs)) = (attributes.i64_array("cml.measured_lows"), attributes.i64_array("cml.measured_highs")) else {
+    let (Ok(lows), Ok(highs)) =
+        (attributes.i64_array("cml.measured_lows"), attributes.i64_array("cml.measured_highs"))
+    else {
         return Vec::new();
     };
     lows.iter().zip(highs).map(|(lo, hi)| cml_runtime::units::Width::of_range(*lo, *hi).0).collect()
