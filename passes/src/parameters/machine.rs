@@ -13,7 +13,9 @@ const VERSION: u32 = 1;
 /// No table is larger.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Costs on one thread of a machine, in nanoseconds. All constants hold for keys that are in cache: batches in lockstep.
+/// Costs on one thread of a machine, in nanoseconds.
+///
+/// Those of polynomials hold for a key in cache; what it takes to bring it there is `key_byte`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
@@ -29,9 +31,13 @@ pub struct Machine {
     pub polynomials: Vec<Polynomials>,
     /// One multiply-add of the batched keyswitch, its share of the decomposition included.
     pub keyswitch: f64,
-    /// What a plain bootstrap costs, relative to its external products.
+    /// Reading one byte of the bootstrapping key from memory.
+    pub key_byte: f64,
+    /// How many plain bootstraps share one pass over the key. Extended ones go alone: their accumulators share it.
+    pub plain_batch: f64,
+    /// What the external products of a plain bootstrap cost in it, relative to one in a loop.
     pub plain_overhead: f64,
-    /// What an extended bootstrap costs, relative to its external products.
+    /// The same for an extended bootstrap.
     pub extended_overhead: f64,
 }
 
@@ -104,6 +110,8 @@ impl Machine {
         }
         let mut constants = vec![
             ("keyswitch", self.keyswitch),
+            ("key_byte", self.key_byte),
+            ("plain_batch", self.plain_batch),
             ("plain_overhead", self.plain_overhead),
             ("extended_overhead", self.extended_overhead),
         ];
@@ -129,7 +137,7 @@ impl Machine {
         *blake3::hash(&bytes).as_bytes()
     }
 
-    /// Nanoseconds of one external product with its rotation; `None` where the table lacks the size.
+    /// Nanoseconds of one external product with its rotation, the key in cache; `None` where the table lacks the size.
     #[must_use]
     pub fn external_product(&self, shape: GlweShape, level: u32) -> Option<f64> {
         let entry = self.polynomials.iter().find(|entry| entry.size as usize == shape.polynomial_size)?;
@@ -141,17 +149,24 @@ impl Machine {
         Some(transforms + products + digits)
     }
 
-    /// Nanoseconds of one bootstrap, from those of its external products.
-    pub(super) fn bootstrap_of(&self, external_product: f64, lwe_dimension: u32, extension: u32) -> f64 {
-        let overhead = if extension == 0 { self.plain_overhead } else { self.extended_overhead };
-        f64::from(lwe_dimension) * sorted_components(extension) * external_product * overhead
+    /// Nanoseconds of a bootstrap for each element of the mask; `None` where the table lacks the polynomial size.
+    #[must_use]
+    pub fn mask_element(&self, shape: GlweShape, level: u32, extension: u32) -> Option<f64> {
+        let products = sorted_components(extension) * self.external_product(shape, level)?;
+        let polynomials = (shape.dimension as f64 + 1.0).powi(2) * f64::from(level);
+        // In the Fourier domain half as many complex numbers of 16 bytes.
+        let key = polynomials * shape.polynomial_size as f64 * 8.0 * self.key_byte;
+        Some(match extension {
+            0 => products * self.plain_overhead + key / self.plain_batch,
+            _ => products * self.extended_overhead + key,
+        })
     }
 
     /// Nanoseconds of one bootstrap on one thread; `None` where the table lacks the polynomial size.
     #[must_use]
     pub fn bootstrap(&self, set: &ParameterSet, extension: u32) -> Option<f64> {
-        let external_product = self.external_product(set.glwe_shape(), set.pbs_level)?;
-        Some(self.bootstrap_of(external_product, set.lwe_dimension, extension))
+        let element = self.mask_element(set.glwe_shape(), set.pbs_level, extension)?;
+        Some(f64::from(set.lwe_dimension) * element)
     }
 
     /// Nanoseconds of one keyswitch in a batch, on one thread.
@@ -209,15 +224,16 @@ mod tests {
     #[test]
     fn predictions_are_near_what_was_measured() {
         let machine = Machine::default_table();
-        // Milliseconds on one thread, quiet: 4 bits in lockstep, then sorted extended bootstraps of 6, 7 and 8 bits.
+        // Milliseconds on one thread, quiet: 4 bits in lockstep, then sorted extended bootstraps of 5, 6, 7 and 8 bits.
         for (set, extension, measured) in [
             (set(848, 2, 1024, 1, (5, 3)), 0, 7.6),
+            (set(805, 1, 2048, 1, (3, 5)), 1, 16.7),
             (set(855, 1, 2048, 1, (3, 5)), 2, 29.9),
             (set(887, 1, 2048, 2, (3, 5)), 3, 88.2),
             (set(930, 1, 2048, 2, (3, 5)), 4, 172.5),
         ] {
             let predicted = machine.bootstrap(&set, extension).unwrap() * 1e-6;
-            assert!((predicted / measured - 1.0).abs() < 0.12, "{predicted} ms, measured {measured} ms");
+            assert!((predicted / measured - 1.0).abs() < 0.06, "{predicted} ms, measured {measured} ms");
         }
         let keyswitch = machine.keyswitch(&set(848, 2, 1024, 1, (5, 3))) * 1e-6;
         assert!((keyswitch / 0.47 - 1.0).abs() < 0.12, "{keyswitch}");

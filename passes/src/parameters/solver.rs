@@ -148,9 +148,12 @@ struct Search<'a> {
 impl Search<'_> {
     fn try_shape(&mut self, shape: GlweShape, stride: usize) {
         for bootstrap in space::bootstrap_decompositions(shape) {
-            let Some(product) = self.machine.external_product(shape, bootstrap.level) else { return };
+            let element = |v| self.machine.mask_element(shape, bootstrap.level, v);
+            let Some(elements) = space::extensions(shape).map(element).collect::<Option<Vec<f64>>>() else {
+                return;
+            };
             for small in space::small_dimensions(stride) {
-                let point = self.point(shape, small, bootstrap, product);
+                let point = self.point(shape, small, bootstrap, &elements);
                 // Noise and cost without the keyswitch rise with the dimension.
                 let Some(least) = self.smallest_extensions(&point, 0.0) else { break };
                 let bound = self.cost(&point, &least, 0.0);
@@ -162,7 +165,7 @@ impl Search<'_> {
         }
     }
 
-    fn point(&self, shape: GlweShape, small: u32, bootstrap: Decomposition, product: f64) -> Point {
+    fn point(&self, shape: GlweShape, small: u32, bootstrap: Decomposition, elements: &[f64]) -> Point {
         // The keyswitch has no part in any of these numbers.
         let set = space::parameter_set(shape, small, bootstrap, bootstrap);
         let (fresh, result) = (set.fresh_variance(), set.bootstrap_variance());
@@ -173,7 +176,7 @@ impl Search<'_> {
             bootstrap,
             arriving: self.phases.iter().map(|phase| phase.arriving(fresh, result)).collect(),
             switches: space::extensions(shape).map(switch).collect(),
-            costs: space::extensions(shape).map(|v| self.machine.bootstrap_of(product, small, v)).collect(),
+            costs: elements.iter().map(|element| f64::from(small) * element).collect(),
         }
     }
 

@@ -17,8 +17,8 @@ const BIG_DIMENSIONS: std::ops::RangeInclusive<usize> = 512..=4096;
 /// Dimensions of the small key: from where the security curves begin to where the widest tables end.
 const SMALL_DIMENSIONS: std::ops::RangeInclusive<u32> = 450..=1500;
 
-/// Steps in which small dimensions are searched: every one of the second is reached by the first search's bound.
-pub(super) const STRIDES: [usize; 2] = [32, 2];
+/// Steps of the small dimension: a coarse round, then one of all, which prunes with the result of the first.
+pub(super) const STRIDES: [usize; 2] = [32, 1];
 
 /// Largest log2 of the number of accumulators.
 const MAX_EXTENSION: u32 = 8;
@@ -68,23 +68,26 @@ pub(super) fn keyswitch_decompositions(big: LweDimension, small: LweDimension) -
     best_bases(MAX_KEYSWITCH_LEVEL, largest, |decomposition| noise::keyswitch(big, decomposition, key).0)
 }
 
-/// The best base of each level, as long as another level lowers the noise.
+/// The best base of each level, of those levels that have less noise than all lower ones. They need not follow each other:
+/// one more level helps nothing where the base cannot shrink with it.
 fn best_bases(
     levels: u32,
     largest_base: impl Fn(u32) -> u32,
     variance: impl Fn(Decomposition) -> f64,
 ) -> Vec<Decomposition> {
-    let mut found: Vec<(Decomposition, f64)> = Vec::new();
+    let mut found = Vec::new();
+    let mut least = f64::INFINITY;
     for level in 1..=levels {
         let choices = (1..=largest_base(level)).map(|base_log| Decomposition { base_log, level });
-        let best = choices.map(|choice| (choice, variance(choice))).min_by(|a, b| a.1.total_cmp(&b.1));
-        match (best, found.last()) {
-            (Some(best), Some(last)) if best.1 >= last.1 => break,
-            (Some(best), _) => found.push(best),
-            (None, _) => break,
+        let choices = choices.map(|choice| (choice, variance(choice)));
+        if let Some((choice, variance)) = choices.min_by(|a, b| a.1.total_cmp(&b.1))
+            && variance < least
+        {
+            found.push(choice);
+            least = variance;
         }
     }
-    found.into_iter().map(|(choice, _)| choice).collect()
+    found
 }
 
 /// A set with the least noise that is secure.
@@ -136,6 +139,14 @@ mod tests {
             }
             assert!(*extensions(shape).end() <= ParameterSet::LARGEST_EXTENSION);
         }
+    }
+
+    #[test]
+    fn levels_that_help_nothing_are_left_out() {
+        let found = keyswitch_decompositions(LweDimension(2048), LweDimension(930));
+        let levels: Vec<u32> = found.iter().map(|choice| choice.level).collect();
+        // Six digits of 3 bits, then nine of 2.
+        assert!(levels.contains(&6) && !levels.contains(&7) && levels.contains(&9), "{found:?}");
     }
 
     #[test]

@@ -65,15 +65,14 @@ fn show(title: &str, solution: &Solution, start: std::time::Instant) {
 
 #[test]
 fn single_tables_get_the_sets_that_were_measured() {
-    for (bits, milliseconds) in
-        [(1, 5.0), (2, 5.0), (3, 5.7), (4, 7.5), (5, 17.0), (6, 29.9), (7, 88.0), (8, 172.0)]
-    {
+    // Milliseconds of keyswitch and bootstrap, measured at sets of another search.
+    for (bits, milliseconds) in [(4, 8.0), (5, 17.0), (6, 30.3), (7, 88.7), (8, 173.0)] {
         let start = std::time::Instant::now();
         let found = solve(&[lookup(1, 1 << bits, 64.0)], per_lookup(-40.0));
         show(&format!("{bits} bits"), &found, start);
         // Two threads share the lookups.
         let one_thread = found.seconds * 2e3;
-        assert!(one_thread < milliseconds * 1.15 && one_thread > milliseconds * 0.55, "{one_thread} ms");
+        assert!((one_thread / milliseconds - 1.0).abs() < 0.15, "{one_thread} ms");
         let set = &found.set;
         let shape = (set.glwe_dimension, set.polynomial_size, set.pbs_level, found.extensions[0]);
         match bits {
