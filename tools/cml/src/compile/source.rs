@@ -26,6 +26,17 @@ pub(crate) enum Level {
     Tfhe,
 }
 
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Nn => "nn",
+            Self::Qnn => "qnn",
+            Self::Fhe => "fhe",
+            Self::Tfhe => "tfhe",
+        })
+    }
+}
+
 /// A module, and where it is.
 pub(crate) struct Source<'c> {
     pub(crate) module: Module<'c>,

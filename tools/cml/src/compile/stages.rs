@@ -12,6 +12,7 @@ use cml_dialects::qnn::CLIENT_IN;
 use cml_passes::parameters::Machine;
 use cml_passes::pipelines::{self, QUANTIZE, SIMPLIFY, TO_FHE, TO_QNN, TO_TFHE};
 use cml_passes::transforms::quantization::ProductQuantizers;
+use cml_runtime::arrays::ArraySource;
 use cml_runtime::program::message::Program;
 use cml_runtime::reference::message::Graph;
 use melior::Context;
@@ -66,7 +67,7 @@ impl<'c> Compiler<'c> {
     /// Goes down to a level; a module that is there already stays, and one below is refused.
     pub(crate) fn lower_to(&mut self, level: Level) -> Result<()> {
         if self.source.level > level {
-            bail!("the module is at level {:?} already, below {:?}", self.source.level, level);
+            bail!("the module is at level {} already, below {}", self.source.level, level);
         }
         if self.source.level == Level::Nn && !self.source.has_integers {
             (self.announce)("simplifying");
@@ -128,6 +129,7 @@ impl<'c> Compiler<'c> {
         let (find, insert) = QUANTIZE.passes.split_at(at);
         if !self.settings.calibration.is_empty() {
             (self.announce)("calibrating");
+            self.check_calibration()?;
             let calibration = calibration(&self.settings.calibration)?;
             let options = self.settings.configuration.options.calibrate();
             let options = format!("calibration={calibration} {options}");
@@ -148,6 +150,24 @@ impl<'c> Compiler<'c> {
         }
         self.settings.configuration.record(&self.source.module)?;
         self.run(&insert.join(","))
+    }
+
+    /// Refuses a name that no input has; a file may have a `=` in its name.
+    fn check_calibration(&self) -> Result<()> {
+        let inputs = Function::named(module_op(&self.source.module), MAIN)?.input_names();
+        for text in &self.settings.calibration {
+            let Some((name, _)) = text.split_once('=') else { continue };
+            let is_input =
+                inputs.iter().any(|input| text.strip_prefix(input).is_some_and(|rest| rest.starts_with('=')));
+            let is_file = text.parse::<ArraySource>().is_ok_and(|source| source.path.exists());
+            if !is_input && !is_file {
+                bail!(
+                    "--calibration {text}: no input is called {name}; the network has {}",
+                    inputs.join(", ")
+                );
+            }
+        }
+        Ok(())
     }
 
     fn to_fhe(&mut self) -> Result<()> {

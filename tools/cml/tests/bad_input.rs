@@ -1,0 +1,208 @@
+//! Every bad input that this path can meet: an error that names it, status 1, no output.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use cml_frontend::onnx::proto::{Dimension, Extent};
+use support::{Place, data, model};
+
+fn compile(model: &str, rest: &str) -> String {
+    format!("compile {model} {rest} -o out.cml")
+}
+
+fn calibrated() -> String {
+    format!("--calibration {}:calibration", data("simple10"))
+}
+
+#[test]
+fn operators_and_attributes_that_are_not_supported() {
+    let place = Place::new();
+    let arguments = compile("changed.onnx", &calibrated());
+    place.changed_model(|model| {
+        let nodes = &mut model.graph.as_mut().unwrap().node;
+        let relu = nodes.iter_mut().find(|node| node.op_type == "Relu").unwrap();
+        (relu.op_type, relu.name) = ("Selu".to_owned(), "act7".to_owned());
+    });
+    place.refuse_with(&arguments, &["act7", "Selu", "nearest supported"]);
+    place.changed_model(|model| {
+        let nodes = &mut model.graph.as_mut().unwrap().node;
+        let gemm = nodes.iter_mut().find(|node| node.op_type == "Gemm").unwrap();
+        gemm.attribute[0].name = "gamma".to_owned();
+    });
+    place.refuse_with(&arguments, &["/fc1/Gemm", "gamma"]);
+    place.changed_model(|model| model.opset_import[0].version = 99);
+    place.refuse_with(&arguments, &["changed.onnx", "opset 99"]);
+}
+
+#[test]
+fn extents_without_a_value() {
+    let place = Place::new();
+    place.changed_model(|model| {
+        let input = &mut model.graph.as_mut().unwrap().input[0];
+        let shape = input.r#type.as_mut().unwrap().tensor_type.as_mut().unwrap().shape.as_mut().unwrap();
+        shape.dim[1] = Dimension { value: Some(Extent::Symbol("features".to_owned())) };
+    });
+    place.refuse_with(&compile("changed.onnx", &calibrated()), &["input", "features=VALUE"]);
+    place.succeed(&compile("changed.onnx", &format!("{} --dim features=2", calibrated())));
+    std::fs::remove_file(place.path("out.cml")).unwrap();
+    place.refuse_with(&compile("changed.onnx", &format!("{} --dim feature=2", calibrated())), &["features"]);
+}
+
+#[test]
+fn calibration_data() {
+    let place = Place::new();
+    let simple10 = model("simple10");
+    let refuse = |calibration: &str, parts: &[&str]| {
+        place.refuse_with(&compile(&simple10, &format!("--calibration {calibration}")), parts);
+    };
+    place.refuse_with(&compile(&simple10, "--bits 3"), &["no calibration data", "--calibration"]);
+    place.floats("wide.npy", &[4, 3], &[0.0; 12]);
+    refuse("wide.npy", &["input", "[4, 3]", "[2]"]);
+    place.floats("empty.npy", &[0, 2], &[]);
+    refuse("empty.npy", &["input", "no samples"]);
+    place.floats("nan.npy", &[2, 2], &[0.0, 1.0, f32::NAN, 1.0]);
+    refuse("nan.npy", &["input", "NaN", "[1, 0]"]);
+    refuse("absent.npy", &["absent.npy"]);
+    refuse(&format!("{}:samples", data("simple10")), &["no array samples", "calibration"]);
+    refuse(&format!("{}:calibration[0:9999]", data("simple10")), &["0:9999"]);
+    refuse("other=wide.npy", &["input"]);
+    let mut text =
+        b"\x93NUMPY\x01\x00\x76\x00{'descr': '|S4', 'fortran_order': False, 'shape': (1, 2), }".to_vec();
+    text.resize(127, b' ');
+    text.push(b'\n');
+    text.resize(128 + 8, 0);
+    place.write("text.npy", text);
+    refuse("text.npy", &["text.npy", "S4", "float32"]);
+    place.write("damaged.npy", b"\x93NUMPY\x01\x00\xff\xff");
+    refuse("damaged.npy", &["damaged.npy"]);
+}
+
+#[test]
+fn networks_that_no_parameters_serve() {
+    let place = Place::new();
+    let refuse = |rest: &str, parts: &[&str]| {
+        place.refuse_with(&compile(&model("simple10"), &format!("{} {rest}", calibrated())), parts);
+    };
+    refuse("--bits 16", &["/fc1/Gemm", "bits"]);
+    refuse("--bits 9", &["Gemm", "no parameters", "bits", "2^-40"]);
+    refuse("--p-error 2^-100000", &["no parameters", "2^-100000", "larger failure probability"]);
+    refuse("--machine absent.json", &["absent.json"]);
+    place.write("machine.json", "{}");
+    refuse("--machine machine.json", &["machine.json"]);
+    place.write("config.json", "{\"version\": 1, \"bit\": 3}");
+    refuse("--config config.json", &["config.json", "bit"]);
+}
+
+#[test]
+fn files_that_are_no_models() {
+    let place = Place::new();
+    place.refuse_with(&compile("absent.onnx", ""), &["absent.onnx"]);
+    place.write("text.onnx", "not a model");
+    place.refuse_with(&compile("text.onnx", ""), &["text.onnx is not an ONNX model"]);
+    let bytes = std::fs::read(model("simple10")).unwrap();
+    place.write("cut.onnx", &bytes[..bytes.len() / 2]);
+    place.refuse_with(&compile("cut.onnx", &calibrated()), &["cut"]);
+    place.write("text.mlir", "func.func @main(");
+    place.refuse_with(&compile("text.mlir", ""), &["text.mlir:1"]);
+    place.write("other.mlir", "module { func.func @f() { return } }");
+    place.refuse_with(&compile("other.mlir", ""), &["other.mlir", "@main", "@f"]);
+}
+
+#[test]
+fn wrong_command_lines_have_status_2() {
+    let place = Place::new();
+    for arguments in [
+        "compile",
+        "compile x.onnx",
+        "compile x.onnx -o y --bits 99",
+        "compile x.onnx -o y --p-error 3",
+        "compile x.onnx -o y --input-range 2:1",
+        "predict m.cml x.npy --mode float",
+        "predict m.cml x.npy --mode guess",
+        "encrypt c.cml --client-key k -o x.ct",
+        "nonsense",
+    ] {
+        let ended = place.cml(arguments);
+        assert_eq!(ended.status, Some(2), "cml {arguments}\n{}", ended.stderr);
+    }
+    for command in
+        ["compile", "inspect", "export-client", "keygen", "encrypt", "run", "decrypt", "predict", "verify"]
+    {
+        let help = place.succeed(&format!("{command} --help"));
+        assert!(help.contains(&format!("  cml {command} ")), "{help}");
+    }
+}
+
+#[test]
+fn inputs_that_do_not_fit() {
+    let place = Place::new();
+    place.compile("simple10");
+    place.succeed("keygen simple10.cml --client-key client.key --eval-key eval.key");
+    place.floats("wide.npy", &[2, 3], &[0.0; 6]);
+    place.floats("infinite.npy", &[2, 2], &[0.0, 0.0, 0.5, f32::INFINITY]);
+    place.floats("far.npy", &[2, 2], &[0.0, 0.0, 0.5, 90.0]);
+    for command in [
+        "predict simple10.cml {} --mode quantized -o y.npy",
+        "encrypt simple10.cml --client-key client.key {} -o x.ct",
+    ] {
+        let refuse = |array: &str, parts: &[&str]| place.refuse_with(&command.replace("{}", array), parts);
+        refuse("wide.npy", &["input", "[2, 3]", "[2, 2]"]);
+        refuse("infinite.npy", &["input", "sample 1", "inf"]);
+        refuse("far.npy --strict", &["1 input values", "sample 1", "--strict"]);
+        refuse("absent.npy", &["absent.npy"]);
+    }
+    place.refuse_with("predict simple10.cml --input y=far.npy --mode quantized", &["input"]);
+    place.refuse_with("predict simple10.cml far.npy --labels far.npy --mode quantized", &["far.npy"]);
+    let clipped = place.cml("encrypt simple10.cml --client-key client.key far.npy -o x.ct");
+    assert_eq!(clipped.status, Some(0));
+    assert!(clipped.stderr.contains("warning: 1 input values"), "{}", clipped.stderr);
+}
+
+#[test]
+fn keys_and_ciphertexts_of_another_program_and_damaged_files() {
+    let place = Place::new();
+    place.compile("simple10");
+    place.succeed(&format!("compile {} {} --bits 2 -o other.cml", model("simple10"), calibrated()));
+    for program in ["simple10", "other"] {
+        place.succeed(&format!("keygen {program}.cml --client-key {program}.key --eval-key {program}.eval"));
+        let x = format!("{}:x_test[0:1]", data("simple10"));
+        place.succeed(&format!("encrypt {program}.cml --client-key {program}.key {x} -o {program}.ct"));
+    }
+    let another = "made for another program";
+    let x = format!("{}:x_test[0:1]", data("simple10"));
+    place.refuse_with(
+        &format!("encrypt simple10.cml --client-key other.key {x} -o x.ct"),
+        &["other.key", another],
+    );
+    place.refuse_with("run simple10.cml --eval-key other.eval simple10.ct -o y.ct", &["other.eval", another]);
+    place.refuse_with("run simple10.cml --eval-key simple10.eval other.ct -o y.ct", &["other.ct", another]);
+    place.refuse_with("run simple10.cml --eval-key simple10.key simple10.ct -o y.ct", &["is a client key"]);
+    place.refuse_with(
+        "decrypt simple10.cml --client-key simple10.key simple10.ct -o y.npy",
+        &["encrypted inputs"],
+    );
+
+    for (file, command) in [
+        ("simple10.cml", "inspect damaged"),
+        ("simple10.cml", "keygen damaged --client-key k --eval-key e"),
+        ("simple10.key", "encrypt simple10.cml --client-key damaged {x} -o x.ct"),
+        ("simple10.eval", "run simple10.cml --eval-key damaged simple10.ct -o y.ct"),
+        ("simple10.ct", "run simple10.cml --eval-key simple10.eval damaged -o y.ct"),
+    ] {
+        let command = command.replace("{x}", &x);
+        let bytes = place.bytes(file);
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 2] ^= 1;
+        let mut newer = bytes.clone();
+        newer[12] = 77;
+        for (damaged, part) in [
+            (&flipped[..], "altered"),
+            (&bytes[..bytes.len() - 9], "truncated"),
+            (&newer[..], "version 77"),
+            (b"", "not a cml file"),
+        ] {
+            place.write("damaged", damaged);
+            place.refuse_with(&command, &["damaged", part]);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Compilation: the same bytes each time, entry at every level, configurations, and `cml verify`.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use cml_dialects::ffi::{parse_module, write_bytecode};
+use cml_passes::pipelines::QUANTIZE;
+use cml_runtime::program::message::Program;
+use support::{Place, data, model};
+
+#[test]
+fn compiling_twice_gives_the_same_bytes() {
+    let (first, second) = (Place::new(), Place::new());
+    for network in ["simple10", "simple30"] {
+        first.compile(network);
+        second.compile(network);
+        let file = format!("{network}.cml");
+        assert!(first.bytes(&file) == second.bytes(&file), "{network}");
+    }
+}
+
+#[test]
+fn every_level_is_an_entry() {
+    let place = Place::new();
+    place.compile("simple10");
+    let whole = Program::load(&place.path("simple10.cml")).unwrap();
+    let calibration = format!("--calibration {}:calibration --bits 3", data("simple10"));
+    for level in ["nn", "qnn", "fhe", "tfhe"] {
+        place.succeed(&format!("compile {} {calibration} --emit {level} -o {level}.mlir", model("simple10")));
+        place.succeed(&format!("compile {level}.mlir {calibration} -o {level}.cml"));
+        let program = Program::load(&place.path(&format!("{level}.cml"))).unwrap();
+        assert_eq!(program.server, whole.server, "{level}");
+        assert_eq!(program.client, whole.client, "{level}");
+        // Below `qnn` the function before rewriting is gone.
+        assert_eq!(program.quantized == whole.quantized, matches!(level, "nn" | "qnn"), "{level}");
+        assert_eq!(program.quantized.is_none(), level == "tfhe", "{level}");
+        // Bytecode of the same module is the same module, whatever its file is called.
+        let context = cml_dialects::context();
+        let module = parse_module(&context, &place.bytes(&format!("{level}.mlir")), level).unwrap();
+        place.write("bytecode", write_bytecode(&module));
+        place.succeed(&format!("compile bytecode {calibration} -o again.cml"));
+        assert!(place.bytes("again.cml") == place.bytes(&format!("{level}.cml")), "{level}");
+    }
+    place.refuse_with("compile fhe.mlir --emit qnn -o x.mlir", &["at level fhe already, below qnn"]);
+}
+
+#[test]
+fn a_saved_configuration_compiles_to_the_same_program() {
+    let place = Place::new();
+    let network = model("simple10");
+    let options =
+        "--bits inputs=4,weights=3,activations=2 --granularity tensor --clipping minmax --p-error 2^-50";
+    let calibration = format!("--calibration {}:calibration", data("simple10"));
+    place.succeed(&format!("compile {network} {calibration} {options} --save-config c.json -o first.cml"));
+    place.succeed(&format!("compile {network} --config c.json -o second.cml"));
+    let [first, mut second] =
+        ["first.cml", "second.cml"].map(|name| Program::load(&place.path(name)).unwrap());
+    // What calibration saw is not in a configuration.
+    let first_client = first.client.unwrap();
+    for (event, seen) in second.client.as_mut().unwrap().events.iter_mut().zip(&first_client.events) {
+        event.measured_width = seen.measured_width;
+    }
+    assert_eq!(second.client, Some(first_client));
+    assert_eq!((second.server, second.configuration), (first.server, first.configuration));
+    // What is given wins over what was saved.
+    place.succeed(&format!("compile {network} --config c.json --p-error-per-lookup 0.001 -o third.cml"));
+    let third = Program::load(&place.path("third.cml")).unwrap().client.unwrap();
+    assert_eq!((third.p_error_log2, third.p_error_per_lookup_log2), (None, Some(0.001f64.log2())));
+    place.refuse_with(&format!("compile {network} --config c.json --bits 4 -o x.cml"), &["--calibration"]);
+    let other = model("digits_mlp");
+    place.refuse_with(&format!("compile {other} --config c.json -o x.cml"), &["of another network"]);
+}
+
+#[test]
+fn a_network_that_brings_its_quantizers_needs_no_calibration() {
+    let place = Place::new();
+    let calibration = format!("--calibration {}:calibration --bits 3", data("simple10"));
+    place.succeed(&format!("compile {} {calibration} --emit nn -o nn.mlir", model("simple10")));
+    cml_passes::register();
+    let context = cml_dialects::context();
+    let mut module = parse_module(&context, &place.bytes("nn.mlir"), "nn.mlir").unwrap();
+    let options = format!("calibration=\"{}:calibration\"", data("simple10"));
+    cml_passes::pipelines::run(&context, &mut module, &QUANTIZE.text_with(&[("cml-calibrate", options)]))
+        .unwrap();
+    place.write("own.mlirbc", write_bytecode(&module));
+    place.succeed("compile own.mlirbc -o own.cml");
+    place.compile("simple10");
+    let [own, whole] = ["own.cml", "simple10.cml"].map(|name| Program::load(&place.path(name)).unwrap());
+    assert_eq!(own.server, whole.server);
+}
+
+#[test]
+fn a_program_is_verified_against_its_network() {
+    let place = Place::new();
+    place.compile("simple10");
+    let same = place.succeed(&format!("verify simple10.cml {}", model("simple10")));
+    assert!(same.contains("is what"), "{same}");
+    place.changed_model(|model| {
+        let weights = &mut model.graph.as_mut().unwrap().initializer[0];
+        // The sign of the last weight.
+        *weights.raw_data.as_mut().unwrap().last_mut().unwrap() ^= 0x80;
+    });
+    let different = place.refuse("verify simple10.cml changed.onnx");
+    assert!(different.contains("is not what changed.onnx compiles to"), "{different}");
+    assert!(
+        different.contains("step ") && different.contains("/fc1/Gemm") || different.contains("differ"),
+        "{different}"
+    );
+    place.refuse_with(&format!("verify simple10.cml {}", model("digits_mlp")), &["another network"]);
+}
+
+#[test]
+fn declared_ranges_narrow_and_are_enforced() {
+    let place = Place::new();
+    let compile = format!("compile {} --calibration {}:calibration", model("simple10"), data("simple10"));
+    place.succeed(&format!("{compile} --input-range 0:1,0:0.25 -o narrow.cml"));
+    place.succeed(&format!("{compile} -o wide.cml"));
+    let [narrow, wide] = ["narrow.cml", "wide.cml"].map(|name| Program::load(&place.path(name)).unwrap());
+    let highest = |program: &Program| program.server.as_ref().unwrap().inputs[0].hi.clone();
+    assert!(highest(&narrow)[1] < highest(&wide)[1]);
+    place.floats("inside.npy", &[1, 2], &[0.5, 0.25]);
+    place.floats("outside.npy", &[1, 2], &[0.5, 0.3]);
+    place.succeed("predict narrow.cml inside.npy --mode quantized");
+    place.refuse_with("predict narrow.cml outside.npy --mode quantized", &["sample 0", "0.3", "0 to 0.25"]);
+    place.refuse_with(&format!("{compile} --input-range y=0:1 -o x.cml"), &["no input is called y"]);
+    place.refuse_with(&format!("{compile} --input-range 0:1,0:1,0:1 -o x.cml"), &["3 bounds"]);
+}
