@@ -16,6 +16,9 @@ config.test_exec_root = os.environ["CML_LIT_OUTPUT"]
 # `cml-opt`, `FileCheck` and the like are called by their bare names.
 config.environment["PATH"] = os.pathsep.join([tools, os.environ["LLVM_TOOLS"], os.environ["PATH"]])
 
+# Every pass of every test is held to what it promises to keep.
+config.substitutions.append((r"(?<![\w/.-])cml-opt(?![\w.-])", "cml-opt --cml-check-semantics"))
+
 # The bundled networks, and a Python with numpy, onnx and onnxruntime (`cargo xtask setup --tests` makes it).
 config.substitutions.append(("%models", os.path.join(here, "models")))
 config.substitutions.append(("%python", os.path.join(os.path.dirname(tools), "venv", "bin", "python")))
