@@ -88,3 +88,44 @@ func.func @server(%x: tensor<1x!fhe.eint<0:69>>) -> (tensor<1x!fhe.eint<0:5>>, t
   %c = fhe.lookup %a tables [array<i64: 1, 0, 2>] firsts [0] of [0] : tensor<1x!fhe.eint<0:2>> -> tensor<1x!fhe.eint<0:2>>
   return %b, %c : tensor<1x!fhe.eint<0:5>>, tensor<1x!fhe.eint<0:2>>
 }
+
+// -----
+
+// What was proved of a lookup of an argument does not narrow the argument, whose type is given: the table covers the type.
+// CHECK-LABEL: @server
+// CHECK-NEXT:  fhe.lookup %arg0 tables [array<i64: 5, 7, 7, 7>] firsts [0] of [0] : tensor<1x!fhe.eint<0:3>> -> tensor<1x!fhe.eint<5:7>>
+// CHECK-NEXT:  return
+func.func @server(%x: tensor<1x!fhe.eint<0:3>>) -> tensor<1x!fhe.eint<5:7>> {
+  %a = fhe.lookup %x tables [array<i64: 0, 1, 2, 3>] firsts [0] of [0] lows [0] highs [1] : tensor<1x!fhe.eint<0:3>> -> tensor<1x!fhe.eint<0:1>>
+  %b = fhe.lookup %a tables [array<i64: 5, 7>] firsts [0] of [0] : tensor<1x!fhe.eint<0:1>> -> tensor<1x!fhe.eint<5:7>>
+  return %b : tensor<1x!fhe.eint<5:7>>
+}
+
+// -----
+
+// Measured ranges stay with the value that was measured.
+// CHECK-LABEL: @server
+// CHECK-NEXT:  %[[M:.*]] = fhe.matmul %arg0, {{.*}} {cml.measured_highs = array<i64: 2>, cml.measured_lows = array<i64: 1>}
+// CHECK-NEXT:  fhe.lookup %[[M]] tables [array<i64: 1, 0, 2, 2>] firsts [0] of [0]
+// CHECK-NEXT:  return
+func.func @server(%x: tensor<1x1x!fhe.eint<0:1>>) -> tensor<1x1x!fhe.eint<0:2>> {
+  %a = fhe.matmul %x, dense<3> : tensor<1x1xi64> {cml.measured_lows = array<i64: 1>, cml.measured_highs = array<i64: 2>} : tensor<1x1x!fhe.eint<0:1>> -> tensor<1x1x!fhe.eint<0:3>>
+  %b = fhe.add_clear %a, dense<4> : tensor<i64> : tensor<1x1x!fhe.eint<0:3>> -> tensor<1x1x!fhe.eint<4:7>>
+  %c = fhe.lookup %b tables [array<i64: 1, 0, 2, 2>] firsts [4] of [0] : tensor<1x1x!fhe.eint<4:7>> -> tensor<1x1x!fhe.eint<0:2>>
+  return %c : tensor<1x1x!fhe.eint<0:2>>
+}
+
+// -----
+
+// Left alone: one value is stated to be 0 and, of an equal lookup, 1, so nothing that is stated proves anything.
+// CHECK-LABEL: @server
+// CHECK-COUNT-2: fhe.lookup %arg0
+// CHECK:         fhe.neg
+// CHECK:         fhe.neg
+func.func @server(%x: tensor<1x!fhe.eint<0:1>>) -> (tensor<1x!fhe.eint<-1:0>>, tensor<1x!fhe.eint<-1:-1>>) {
+  %a = fhe.lookup %x tables [array<i64: 0, 1>] firsts [0] of [0] lows [0] highs [0] : tensor<1x!fhe.eint<0:1>> -> tensor<1x!fhe.eint<0:1>>
+  %b = fhe.lookup %x tables [array<i64: 0, 1>] firsts [0] of [0] lows [1] highs [1] : tensor<1x!fhe.eint<0:1>> -> tensor<1x!fhe.eint<1:1>>
+  %c = fhe.neg %a : tensor<1x!fhe.eint<0:1>> -> tensor<1x!fhe.eint<-1:0>>
+  %d = fhe.neg %b : tensor<1x!fhe.eint<1:1>> -> tensor<1x!fhe.eint<-1:-1>>
+  return %c, %d : tensor<1x!fhe.eint<-1:0>>, tensor<1x!fhe.eint<-1:-1>>
+}

@@ -13,6 +13,11 @@ pub(crate) struct Elements {
 }
 
 impl Elements {
+    /// Whether they meet a tensor of this shape: one for all, or one for each of its elements.
+    pub(crate) fn fits(&self, shape: &[u64]) -> bool {
+        self.values.len() == 1 || self.shape == shape
+    }
+
     /// The clear integer that meets the element `index`.
     pub(crate) fn at(&self, index: usize) -> Option<i64> {
         let index = if self.values.len() == 1 { 0 } else { index };

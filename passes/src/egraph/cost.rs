@@ -54,7 +54,7 @@ pub(crate) fn of(egraph: &EGraph, term: &Term) -> Option<Cost> {
         }
         Term::Sum([_, input]) => cost.linear = elements_of(facts::value(egraph, *input)?),
         Term::Add(_) | Term::Sub(_) | Term::Neg(_) | Term::AddClear(_) | Term::MulClear(_) => {
-            cost.linear = elements
+            cost.linear = elements;
         }
         Term::Constant(_) | Term::Reshape(_) | Term::Transpose(_) | Term::Concat(_) | Term::Attribute(_) => {}
     }

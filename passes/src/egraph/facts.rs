@@ -234,15 +234,17 @@ pub(crate) fn infer(egraph: &EGraph, term: &Term) -> Option<Data> {
         Term::Sub([left, right]) => combined(of(left)?, of(right)?, -1)?,
         Term::Neg(input) => mapped(of(input)?, |_, range| Some(scaled(range, -1)))?,
         Term::AddClear([clear, input]) => {
-            let clear = elements(egraph, *clear)?;
-            mapped(of(input)?, |index, range| {
+            let (clear, input) = (elements(egraph, *clear)?, of(input)?);
+            clear.fits(&input.shape).then_some(())?;
+            mapped(input, |index, range| {
                 let amount = i128::from(clear.at(index)?);
                 Some(plus(range, (amount, amount)))
             })?
         }
         Term::MulClear([clear, input]) => {
-            let clear = elements(egraph, *clear)?;
-            mapped(of(input)?, |index, range| Some(scaled(range, clear.at(index)?)))?
+            let (clear, input) = (elements(egraph, *clear)?, of(input)?);
+            clear.fits(&input.shape).then_some(())?;
+            mapped(input, |index, range| Some(scaled(range, clear.at(index)?)))?
         }
         Term::Sum([axes, input]) => summed(of(input)?, &numbers(egraph, *axes)?)?,
         Term::Reshape([extents, input]) => {

@@ -213,18 +213,18 @@ pub(crate) fn select(program: &Program, before: Cost) -> Option<Selection> {
     space.selection(&choice)
 }
 
-/// What the program would cost with each term of its first result.
+/// The program with each term of its first result in turn, and what it costs then.
 #[cfg(test)]
-pub(crate) fn alternatives(program: &Program) -> Vec<Cost> {
+pub(crate) fn alternatives(program: &Program) -> Vec<(Selection, Cost)> {
     let Some(space) = Space::of(program) else { return Vec::new() };
     let trees = space.trees(None);
     let choice: Choice =
         space.program.iter().zip(&trees).map(|(original, tree)| original.or(*tree)).collect();
     let root = space.roots[0];
-    let costs = (0..space.candidates[root].len()).filter_map(|number| {
+    let alternatives = (0..space.candidates[root].len()).filter_map(|number| {
         let mut other = choice.clone();
         other[root] = Some(number);
-        space.cost(&other)
+        Some((space.selection(&other)?, space.cost(&other)?))
     });
-    costs.collect()
+    alternatives.collect()
 }

@@ -14,6 +14,9 @@ use cml_dialects::qnn::SERVER;
 use melior::Context;
 use melior::ir::OperationRef;
 
+/// Most times that the function is read again: where the limits on an e-graph stop it early, a smaller function lets it see more.
+const MAX_ROUNDS: usize = 8;
+
 /// See the module's text.
 pub struct RewriteFhe;
 
@@ -32,6 +35,11 @@ impl Pass for RewriteFhe {
     }
 
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
-        egraph::rewrite(context, Function::named(module, SERVER)?)
+        for _ in 0..MAX_ROUNDS {
+            if !egraph::rewrite(context, Function::named(module, SERVER)?)? {
+                break;
+            }
+        }
+        Ok(())
     }
 }

@@ -57,7 +57,8 @@ fn transpose_once(found: &mut Match<'_>) -> Option<()> {
     found.equal(Term::Transpose([both, x]))
 }
 
-/// The movement that the match names, on another tensor of the same shape.
+/// The movement that the match names, on another tensor. It commutes with broadcasting: a transpose moves axes of extent 1 as
+/// any, and two tensors reshaped to one shape broadcast to a larger one before, which no longer fits the reshape, or not at all.
 fn moved(found: &Match<'_>, input: Id) -> Option<Term> {
     match (found.id("?s"), found.id("?p")) {
         (Some(extents), _) => Some(Term::Reshape([extents, input])),
@@ -116,19 +117,13 @@ fn mul_clear(found: &mut Match<'_>) -> Option<()> {
     later(found, Term::MulClear([clear, x]))
 }
 
-/// Two tensors of one shape; others would meet by broadcasting, in other ways before and after the movement.
-fn pair(found: &Match<'_>) -> Option<[Id; 2]> {
-    let (x, y) = (found.id("?x")?, found.id("?y")?);
-    (found.shape(x)? == found.shape(y)?).then_some([x, y])
-}
-
 fn add(found: &mut Match<'_>) -> Option<()> {
-    let inputs = pair(found)?;
+    let inputs = [found.id("?x")?, found.id("?y")?];
     later(found, Term::Add(inputs))
 }
 
 fn sub(found: &mut Match<'_>) -> Option<()> {
-    let inputs = pair(found)?;
+    let inputs = [found.id("?x")?, found.id("?y")?];
     later(found, Term::Sub(inputs))
 }
 

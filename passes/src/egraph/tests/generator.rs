@@ -41,12 +41,17 @@ impl Generator {
         facts::value(&self.program.egraph, id).cloned()
     }
 
-    /// Arguments have one range each; now and then one whose shape broadcasts.
+    /// Arguments have one range each; now and then one that broadcasts.
     fn argument(&mut self) -> Id {
         let mut shape = self.shape.clone();
         if !self.program.originals.is_empty() && self.flip(5) {
             let axis = self.random.random_range(0..shape.len());
-            shape[axis] = 1;
+            // Repeated along an axis, or without its leading axes.
+            if self.flip(2) {
+                shape[axis] = 1;
+            } else {
+                shape.drain(..axis);
+            }
         }
         let (lo, span) = (self.random.random_range(-3..3), self.random.random_range(0..4));
         let count = count(&shape);
