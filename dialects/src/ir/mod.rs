@@ -84,7 +84,7 @@ pub fn tensor_shape(ty: Type<'_>) -> Option<Vec<u64>> {
     let tensor = RankedTensorType::try_from(ty).ok()?;
     (0..tensor.rank())
         .map(|axis| match tensor.dim_size(axis).ok()? {
-            melior::ir::r#type::DimSize::Static(extent) => u64::try_from(extent).ok(),
+            melior::ir::r#type::DimSize::Static(extent) => Some(extent),
             melior::ir::r#type::DimSize::Dynamic => None,
         })
         .collect()

@@ -51,7 +51,10 @@ pub struct Chain<'c, 'a> {
 }
 
 /// Which elements of the sources a value's elements come from; `None` for a clear value.
-type Origin = Option<(Vec<usize>, Vec<(usize, usize)>)>;
+type Origin = Option<Traced>;
+
+/// Shape of an encrypted value, and for each element which source it comes from, and which element of that.
+type Traced = (Vec<usize>, Vec<(usize, usize)>);
 
 impl<'c, 'a> Chain<'c, 'a> {
     /// Traces the chain that ends in `end`; `all` are the ops of the function in order.
@@ -193,8 +196,7 @@ fn origin_of(
                 .ok_or_else(|| model_error(op, "expected a `qnn.dequantize` or a constant before it"))
         })
         .collect::<Result<_, _>>()?;
-    let encrypted: Vec<&(Vec<usize>, Vec<(usize, usize)>)> =
-        inputs.iter().filter_map(|origin| origin.as_ref()).collect();
+    let encrypted: Vec<&Traced> = inputs.iter().filter_map(|origin| origin.as_ref()).collect();
     let Some(first) = encrypted.first() else { return Ok(None) };
     if is_movement(op) {
         if encrypted.len() != inputs.len() {
@@ -225,4 +227,3 @@ fn origin_of(
     }
     Ok(Some((shape, first.1.clone())))
 }
-

@@ -1,8 +1,8 @@
 //! Facts about the IR; nothing is changed here. One fact, one file.
 
 pub mod chains;
+pub mod linear_forms;
+pub mod movement;
 pub mod observe;
 pub mod ranges;
 pub mod samples;
-pub mod linear_forms;
-pub mod movement;

@@ -28,7 +28,8 @@ pub fn origins(op: OperationRef<'_, '_>) -> Result<Vec<usize>, PassError> {
     }
     let name = op_name(op);
     let mnemonic = name.split_once('.').map_or("", |(_, mnemonic)| mnemonic);
-    let number = movement(op, mnemonic, &mut builder)?.ok_or_else(|| model_error(op, "expected a movement of elements"))?;
+    let number = movement(op, mnemonic, &mut builder)?
+        .ok_or_else(|| model_error(op, "expected a movement of elements"))?;
     let outputs = builder.finish(vec![number], vec![String::new()]).run(&tensors)?;
     let numbers = outputs.first().and_then(Value::as_integers);
     let numbers = numbers.ok_or_else(|| model_error(op, "expected integers from a movement of integers"))?;

@@ -302,7 +302,7 @@ fn product(op: OperationRef<'_, '_>, input: &Ranges) -> Result<Ranges, PassError
         [inner, columns] => (inner as usize, columns as usize),
         _ => return Err(model_error(op, "expected weights of rank 2")),
     };
-    let rows = if inner == 0 { 0 } else { input.lows.len() / inner };
+    let rows = input.lows.len().checked_div(inner).unwrap_or(0);
     let mut sums = Ranges { lows: vec![0; rows * columns], highs: vec![0; rows * columns] };
     for row in 0..rows {
         for i in 0..inner {

@@ -10,7 +10,8 @@ use crate::analysis::linear_forms::{Form, Group, LinearForms, Output, lists};
 use crate::framework::{Pass, PassError, PassInfo, Preserves, model_error};
 use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, ranges};
 use cml_dialects::ir::{
-    Attributes, Function, Make, NewOp, Signature, build_function, expected, op_name, replace_function, shape_of,
+    Attributes, Function, Make, NewOp, Signature, build_function, expected, op_name, replace_function,
+    shape_of,
 };
 use cml_dialects::qnn::SERVER;
 use cml_dialects::tfhe::{INPUT_SHAPES, Key, OUTPUT_HIGHS, OUTPUT_LOWS, OUTPUT_SHAPES, PARAMETERS, list};
@@ -46,7 +47,10 @@ impl Pass for FheToTfhe {
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
         let server = Function::named(module, SERVER)?;
         if !module.has_attribute(PARAMETERS) {
-            return Err(model_error(module, "has no key set: run `cml-parametrize` before `cml-fhe-to-tfhe`"));
+            return Err(model_error(
+                module,
+                "has no key set: run `cml-parametrize` before `cml-fhe-to-tfhe`",
+            ));
         }
         let forms = LinearForms::of(server)?;
         let extensions = extensions(server, &forms)?;
@@ -142,11 +146,20 @@ impl<'c, 'b> Lowering<'c, 'b, '_> {
     fn size(&self, list: u32) -> usize {
         let arguments = self.forms.arguments.len();
         let list = list as usize;
-        if list < arguments { self.forms.arguments[list] } else { self.forms.groups[list - arguments].forms.len() }
+        if list < arguments {
+            self.forms.arguments[list]
+        } else {
+            self.forms.groups[list - arguments].forms.len()
+        }
     }
 
     /// One affine map over the lists that the forms read.
-    fn linear(&self, place: Location<'c>, forms: &[Form], spacing: Spacing) -> Result<Value<'c, 'b>, PassError> {
+    fn linear(
+        &self,
+        place: Location<'c>,
+        forms: &[Form],
+        spacing: Spacing,
+    ) -> Result<Value<'c, 'b>, PassError> {
         let used = lists(forms);
         let mut first = BTreeMap::new();
         let mut columns = 0;
@@ -158,7 +171,9 @@ impl<'c, 'b> Lowering<'c, 'b, '_> {
             && self.forms.spacing(used[0]) == spacing
             && forms.len() == columns
             && forms.iter().enumerate().all(|(row, form)| {
-                form.constant == 0 && form.terms.len() == 1 && form.terms.get(&(used[0], row as u32)) == Some(&1)
+                form.constant == 0
+                    && form.terms.len() == 1
+                    && form.terms.get(&(used[0], row as u32)) == Some(&1)
             });
         if identity {
             return Ok(self.lists[used[0] as usize]);
@@ -232,7 +247,10 @@ impl<'c, 'b> Lowering<'c, 'b, '_> {
 ///
 /// # Errors
 /// [`PassError::Ir`] if there are fewer than `at_least`.
-pub fn lookup_ops<'c, 'a>(server: Function<'c, 'a>, at_least: usize) -> Result<Vec<OperationRef<'c, 'a>>, PassError> {
+pub fn lookup_ops<'c, 'a>(
+    server: Function<'c, 'a>,
+    at_least: usize,
+) -> Result<Vec<OperationRef<'c, 'a>>, PassError> {
     let ops: Vec<_> = server.ops().into_iter().filter(|op| op_name(*op) == "fhe.lookup").collect();
     if ops.len() < at_least { Err(expected(server.op, "a lookup for each group").into()) } else { Ok(ops) }
 }

@@ -11,7 +11,7 @@ mod language;
 mod program;
 mod rules;
 mod select;
-mod shapes;
+pub(crate) mod shapes;
 mod tables;
 #[cfg(test)]
 mod tests;

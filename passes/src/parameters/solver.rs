@@ -154,10 +154,11 @@ impl Search<'_> {
             };
             for small in space::small_dimensions(stride) {
                 let point = self.point(shape, small, bootstrap, &elements);
-                // Noise and cost without the keyswitch rise with the dimension.
+                // Noise and cost without the keyswitch rise with the dimension, and so does the size of the key.
                 let Some(least) = self.smallest_extensions(&point, 0.0) else { break };
                 let bound = self.cost(&point, &least, 0.0);
-                if self.is_beaten(bound) {
+                let smallest_key = point.set(Decomposition { base_log: 1, level: 1 }).eval_key_bytes();
+                if self.is_beaten(bound, smallest_key) {
                     break;
                 }
                 self.try_keyswitches(&point, bound);
@@ -198,8 +199,12 @@ impl Search<'_> {
         lookups.map(|(phase, v)| f64::from(phase.demand.count) * (keyswitch + point.costs[*v])).sum()
     }
 
-    fn is_beaten(&self, bound: f64) -> bool {
-        self.best.as_ref().is_some_and(|best| bound > best.nanoseconds * GENEROUS)
+    /// Whether nothing that costs this much, with a key of this size, is better than the best; nor anything above both.
+    fn is_beaten(&self, bound: f64, key_bytes: u64) -> bool {
+        self.best.as_ref().is_some_and(|best| {
+            bound > best.nanoseconds * GENEROUS
+                || bound >= best.nanoseconds && key_bytes >= best.set.eval_key_bytes()
+        })
     }
 
     fn try_keyswitches(&mut self, point: &Point, bound: f64) {
@@ -209,11 +214,11 @@ impl Search<'_> {
         for keyswitch in space::keyswitch_decompositions(point.shape.lwe_dimension(), small) {
             let set = point.set(keyswitch);
             let cost = self.machine.keyswitch(&set);
-            if self.is_beaten(bound + lookups * cost) {
+            if self.is_beaten(bound + lookups * cost, set.eval_key_bytes()) {
                 return;
             }
             let Some(least) = self.smallest_extensions(point, set.keyswitch_variance().0) else { continue };
-            if !self.is_beaten(self.cost(point, &least, cost)) {
+            if !self.is_beaten(self.cost(point, &least, cost), set.eval_key_bytes()) {
                 self.try_set(point, set, &least, cost);
             }
         }

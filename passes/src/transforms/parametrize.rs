@@ -40,13 +40,21 @@ impl Pass for Parametrize {
         description: "Minimises the predicted seconds of one inference over dimensions, decompositions and extensions, under the failure \
             budget and at no less than 128 bits of security. Where nothing fits, the error names the lookup and what would help.",
         options: &[
-            PassOption { name: "p-error", description: "Failure budget of one inference (2^-40)", default: "" },
+            PassOption {
+                name: "p-error",
+                description: "Failure budget of one inference (2^-40)",
+                default: "",
+            },
             PassOption {
                 name: "p-error-per-lookup",
                 description: "Failure budget of each lookup and each decrypted output",
                 default: "",
             },
-            PassOption { name: "machine", description: "Cost table of a machine; the shipped one by default", default: "" },
+            PassOption {
+                name: "machine",
+                description: "Cost table of a machine; the shipped one by default",
+                default: "",
+            },
         ],
         preserves: Preserves::Exactly,
     };
@@ -71,15 +79,18 @@ impl Pass for Parametrize {
         let make = Make(context);
         set_attribute(module, PARAMETERS, parameters_attribute(module.location(), &solution.set)?);
         set_attribute(module, PREDICTED_SECONDS, make.f64(solution.seconds));
-        for (name, budget) in [(P_ERROR, self.budget.inference), (P_ERROR_PER_LOOKUP, self.budget.per_lookup)] {
+        for (name, budget) in [(P_ERROR, self.budget.inference), (P_ERROR_PER_LOOKUP, self.budget.per_lookup)]
+        {
             if let Some(budget) = budget {
                 set_attribute(module, name, make.f64(budget.0));
             }
         }
         let ops = lookup_ops(server, forms.groups.last().map_or(0, |group| group.lookup + 1))?;
         for (number, op) in ops.into_iter().enumerate() {
-            let groups = forms.groups.iter().zip(&solution.extensions).filter(|(group, _)| group.lookup == number);
-            let extensions: Vec<i64> = groups.map(|(_, extension)| i64::from(extension.unwrap_or_default())).collect();
+            let groups =
+                forms.groups.iter().zip(&solution.extensions).filter(|(group, _)| group.lookup == number);
+            let extensions: Vec<i64> =
+                groups.map(|(_, extension)| i64::from(extension.unwrap_or_default())).collect();
             if !extensions.is_empty() {
                 set_attribute(op, EXTENSIONS, make.i64_array(&extensions));
             }
