@@ -5,7 +5,7 @@
 //! A lookup whose input or whose read part of the table is constant is a constant, and costs nothing.
 
 use crate::analysis::movement::origins;
-use crate::egraph::shapes::broadcast_index;
+use crate::analysis::shapes::broadcast_index;
 use crate::framework::{PassError, model_error};
 use crate::parameters::{Demand, DemandKind};
 use cml_dialects::fhe::{Ranges, ranges};

@@ -6,3 +6,4 @@ pub mod movement;
 pub mod observe;
 pub mod ranges;
 pub mod samples;
+pub(crate) mod shapes;

@@ -2,7 +2,7 @@
 
 use super::facts::{self, Data, EGraph, Value};
 use super::language::Term;
-use super::shapes::count;
+use crate::analysis::shapes::count;
 use cml_dialects::fhe::Ranges;
 use cml_runtime::units::Width;
 use std::ops::AddAssign;

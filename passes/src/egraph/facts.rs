@@ -5,10 +5,10 @@
 
 use super::attributes::{Attribute, Elements, Interner};
 use super::language::Term;
-use super::shapes::{
+use super::tables::Tables;
+use crate::analysis::shapes::{
     broadcast, broadcast_index, concat_origins, concatenated, count, transpose_origins, transposed,
 };
-use super::tables::Tables;
 use cml_dialects::fhe::Ranges;
 use egg::{Analysis, DidMerge, Id};
 use std::sync::Arc;

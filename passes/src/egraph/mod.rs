@@ -11,7 +11,6 @@ mod language;
 mod program;
 mod rules;
 mod select;
-pub(crate) mod shapes;
 mod tables;
 #[cfg(test)]
 mod tests;

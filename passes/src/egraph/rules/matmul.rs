@@ -1,9 +1,9 @@
 //! Rules that take clear factors, and sums of products of one input, into the weights.
 
 use super::{Match, Rule};
+use crate::analysis::shapes::count;
 use crate::egraph::attributes::Elements;
 use crate::egraph::language::Term;
-use crate::egraph::shapes::count;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { name: "neg-of-matmul", pattern: "(neg (matmul ?w ?x))", apply: negate_weights },

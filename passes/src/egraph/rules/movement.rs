@@ -1,9 +1,9 @@
 //! Rules that move elements later, so that the ops around a movement meet.
 
 use super::{Match, Rule};
+use crate::analysis::shapes::{concat_origins, count, transpose_origins};
 use crate::egraph::attributes::Elements;
 use crate::egraph::language::Term;
-use crate::egraph::shapes::{concat_origins, count, transpose_origins};
 use crate::egraph::tables::Tables;
 use egg::Id;
 

@@ -1,11 +1,11 @@
 //! Random functions, and random instances of patterns.
 
 use super::evaluate::{Classes, integers};
+use crate::analysis::shapes::count;
 use crate::egraph::attributes::{Attribute, Elements};
 use crate::egraph::facts;
 use crate::egraph::language::Term;
 use crate::egraph::program::Program;
-use crate::egraph::shapes::count;
 use crate::egraph::tables::Tables;
 use cml_dialects::fhe::Ranges;
 use cml_runtime::reference::Value;
