@@ -8,11 +8,13 @@ mod pass;
 pub use pass::{IrPass, PassFailed, register_pass, register_pipeline, register_transforms_passes};
 
 use melior::StringRef;
+use melior::diagnostic::Diagnostic;
 use melior::dialect::{DialectHandle, DialectRegistry};
 use melior::ir::attribute::{Attribute, AttributeLike, DenseElementsAttribute};
 use melior::ir::{Location, Module, OperationRef, Type, TypeLike, Value, ValueLike};
 use mlir_sys::*;
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::fmt::Write;
 use std::{ptr, slice};
 
 unsafe extern "C" {
@@ -311,9 +313,20 @@ pub fn string(attribute: Attribute<'_>) -> Option<String> {
     unsafe { mlirAttributeIsAString(raw).then(|| text(mlirStringAttrGetValue(raw))) }
 }
 
+/// What MLIR's bytecode begins with.
+const BYTECODE: &[u8] = b"ML\xefR";
+
 /// A module from text or bytecode, with `name` as its file in locations; `None`, with a diagnostic, if it does not parse.
+///
+/// Text may hold anything. Bytecode is trusted as far as MLIR's reader trusts it: a damaged file that is not merely cut off
+/// may end the process.
 #[must_use]
 pub fn parse_module<'c>(context: &'c melior::Context, source: &[u8], name: &str) -> Option<Module<'c>> {
+    if !source.starts_with(BYTECODE) && std::str::from_utf8(source).is_err() {
+        let message = format!("{name}: expected a module, found neither bytecode nor UTF-8 text");
+        emit_error(Location::unknown(context), &message, &[]);
+        return None;
+    }
     // The parser wants a terminating zero byte that does not count.
     let mut source = source.to_vec();
     source.push(0);
@@ -369,6 +382,17 @@ pub fn set_type<'c>(value: Value<'c, '_>, ty: Type<'c>) {
 #[must_use]
 pub fn is_f32(ty: Type<'_>) -> bool {
     unsafe { mlirTypeIsAF32(ty.to_raw()) }
+}
+
+/// The text of a diagnostic. Not its `to_string`, which panics where the text quotes bytes of a file that are no UTF-8: there
+/// the text ends with `...`.
+#[must_use]
+pub fn diagnostic_text(diagnostic: &Diagnostic<'_>) -> String {
+    let mut text = String::new();
+    if write!(text, "{diagnostic}").is_err() {
+        text.push_str("...");
+    }
+    text
 }
 
 /// Reports an error through MLIR's diagnostics, with notes at other places.

@@ -43,14 +43,16 @@ static std::pair<double, int64_t> channel(QuantizedType type, int64_t index) {
   return {uniform.getScale(), uniform.getZeroPoint()};
 }
 
-/// What `quant` itself leaves unchecked: zero points in range, as many scales as the axis has indices.
+/// What `quant` itself leaves unchecked: scales that are no numbers, zero points in range, as many scales as the axis has indices.
 static LogicalResult verifyQuantized(Operation *op, QuantizedType element, Extents shape) {
   auto axes = dyn_cast<UniformQuantizedPerAxisType>(element);
   int64_t axis = axes ? axes.getQuantizedDimension() : 0, count = axes ? axes.getScales().size() : 1;
   if (axes && (axis < 0 || axis >= int64_t(shape.size()) || shape[axis] != count))
     return op->emitOpError() << "has " << count << " scales, which axis " << axis << " does not have";
   for (int64_t index = 0; index < count; ++index) {
-    int64_t zero = channel(element, index).second;
+    auto [scale, zero] = channel(element, index);
+    if (!(scale > 0)) // which a NaN is not
+      return op->emitOpError() << "needs positive scales, found " << scale;
     if (zero < element.getStorageTypeMin() || zero > element.getStorageTypeMax())
       return op->emitOpError() << "zero point " << zero << " is outside of " << element.getStorageTypeMin() << " to "
                                << element.getStorageTypeMax();
@@ -204,6 +206,8 @@ MlirType cmlQuantType(MlirLocation location, unsigned bits, bool isSigned, const
                       intptr_t count, int32_t axis, int64_t lo, int64_t hi) {
   Location place = unwrap(location);
   auto emit = [&] { return emitError(place); };
+  if (std::any_of(scales, scales + count, [](double scale) { return std::isnan(scale); }))
+    return emit() << "a scale is not a number", wrap(Type());
   MLIRContext *context = place.getContext();
   Type storage = IntegerType::get(context, bits), expressed = Float32Type::get(context);
   unsigned flags = isSigned ? unsigned(quant::QuantizationFlags::Signed) : 0;

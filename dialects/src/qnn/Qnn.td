@@ -13,7 +13,7 @@ def Qnn_Dialect : Dialect {
     may stand between a `qnn.dequantize` and a `qnn.quantize`, until `cml-fuse-float-chains` turns them into tables.
     From `cml-split-client-server` on, a module holds `@client_in`, `@server` and `@client_out`.
 
-    Every op refuses what `quant` itself accepts and no interpreter could run: a zero point outside of the stored range, and
+    Every op refuses what `quant` itself accepts and no interpreter could run: a scale that is no number, a zero point outside of the stored range, and
     a number of scales that the quantized axis does not have.
   }];
   let cppNamespace = "::cml::qnn";

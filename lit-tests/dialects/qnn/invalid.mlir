@@ -49,6 +49,15 @@ func.func @zero_point_of_a_channel(%x: tensor<1x2x!quant.uniform<u3:f32:1, {1.0,
 
 // -----
 
+// And a scale that is not a number.
+func.func @scale(%x: tensor<2xf32>) {
+  // expected-error @+1 {{needs positive scales, found nan}}
+  %0 = qnn.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u3:f32, 0x7FF8000000000000>>
+  return
+}
+
+// -----
+
 // MLIR's quant accepts any number of scales.
 func.func @channels(%x: tensor<1x3xf32>) {
   // expected-error @+1 {{has 2 scales, which axis 1 does not have}}
