@@ -1,6 +1,6 @@
 //! Graphs of the client as code: a function that pushes one node after the other.
 
-use super::code::{Layout, double, float, integers, option, text};
+use super::code::{Field, Layout, double, float, integers, option, text};
 use cml_runtime::reference::message::{Dims, Element, Graph, Node, Op, Port, Quantizer, Table, Tensor};
 
 /// The body of a function that returns the graph.
@@ -57,7 +57,7 @@ fn operation(layout: &Layout, op: &Op) -> String {
         Op::Constant(value) => format!("Constant({})", tensor(layout, value)),
         Op::MatMul(_) => empty("MatMul"),
         Op::Gemm(gemm) => {
-            let fields: [(&str, &dyn Fn(&Layout) -> String); 4] = [
+            let fields: [Field<'_>; 4] = [
                 ("alpha", &|_| float(gemm.alpha)),
                 ("beta", &|_| float(gemm.beta)),
                 ("transpose_a", &|_| gemm.transpose_a.to_string()),
@@ -75,7 +75,7 @@ fn operation(layout: &Layout, op: &Op) -> String {
         Op::Sigmoid(_) => empty("Sigmoid"),
         Op::Tanh(_) => empty("Tanh"),
         Op::Clip(clip) => {
-            let fields: [(&str, &dyn Fn(&Layout) -> String); 2] =
+            let fields: [Field<'_>; 2] =
                 [("min", &|_| option(clip.min, float)), ("max", &|_| option(clip.max, float))];
             format!("Clip({})", layout.literal("clear::Clip", &fields))
         }
@@ -86,7 +86,7 @@ fn operation(layout: &Layout, op: &Op) -> String {
         Op::Concat(value) => axis("Concat", value.axis),
         Op::Softmax(value) => axis("Softmax", value.axis),
         Op::ArgMax(argmax) => {
-            let fields: [(&str, &dyn Fn(&Layout) -> String); 3] = [
+            let fields: [Field<'_>; 3] = [
                 ("axis", &|_| argmax.axis.to_string()),
                 ("keep_dims", &|_| argmax.keep_dims.to_string()),
                 ("select_last_index", &|_| argmax.select_last_index.to_string()),
@@ -108,7 +108,7 @@ fn operation(layout: &Layout, op: &Op) -> String {
         Op::Dequantize(value) => format!("Dequantize({})", quantizer(layout, value)),
         Op::FakeQuantize(value) => format!("FakeQuantize({})", quantizer(layout, value)),
         Op::Lookup(lookup) => {
-            let fields: [(&str, &dyn Fn(&Layout) -> String); 2] = [
+            let fields: [Field<'_>; 2] = [
                 ("tables", &|inner| inner.vec_of(&lookup.tables, table)),
                 ("table_of", &|inner| inner.vec(integers(&lookup.table_of))),
             ];

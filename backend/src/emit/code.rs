@@ -9,6 +9,9 @@ const SHORT_ELEMENT: usize = 10;
 /// Longest struct literal on one line.
 const SHORT_STRUCT: usize = 18;
 
+/// Name of a field, and the code of its value at its indentation.
+pub(crate) type Field<'a> = (&'a str, &'a dyn Fn(&Layout) -> String);
+
 /// Code of one expression, its lines after the first indented as deep as the place wants it.
 pub(crate) struct Layout {
     /// Spaces before the line on which the expression begins.
@@ -78,7 +81,7 @@ impl Layout {
     }
 
     /// `Name { field: code, ... }`
-    pub(crate) fn literal(&self, name: &str, fields: &[(&str, &dyn Fn(&Layout) -> String)]) -> String {
+    pub(crate) fn literal(&self, name: &str, fields: &[Field<'_>]) -> String {
         let inner = self.inner();
         let fields: Vec<String> =
             fields.iter().map(|(field, code)| format!("{field}: {}", code(&inner))).collect();

@@ -9,9 +9,9 @@ use cml_runtime::program::message::Program;
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let report = Report::stored_in(&Program::load(&arguments.program)?)?;
     if arguments.json {
-        println!("{}", report.to_json())
+        println!("{}", report.to_json());
     } else {
-        print!("{report}")
+        print!("{report}");
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
 
 fn perform(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Compile(arguments) => compile::compile(*arguments)?,
+        Command::Compile(arguments) => compile::compile(&arguments)?,
         Command::Inspect(arguments) => inspect::inspect(&arguments)?,
         Command::ExportClient(arguments) => execute::export_client(&arguments)?,
         Command::Keygen(arguments) => execute::keygen(&arguments)?,

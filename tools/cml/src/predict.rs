@@ -69,9 +69,9 @@ pub(crate) fn predict(arguments: &PredictArguments) -> Result<()> {
     warn_of_clipping(outcome.clipped);
     warn_of_wrong_results(outcome.out_of_range);
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&outcome)?)
+        println!("{}", serde_json::to_string_pretty(&outcome)?);
     } else {
-        print(&outcome)
+        print(&outcome);
     }
     Ok(())
 }

@@ -84,7 +84,7 @@ fn networks_that_no_parameters_serve() {
         place.refuse_with(&compile(&model("simple10"), &format!("{} {rest}", calibrated())), parts);
     };
     refuse("--bits 16", &["/fc1/Gemm", "bits"]);
-    refuse("--bits 9", &["Gemm", "no parameters", "bits", "2^-40"]);
+    refuse("--bits 9", &["Relu", "no parameters", "bits", "2^-40"]);
     refuse("--p-error 2^-100000", &["no parameters", "2^-100000", "larger failure probability"]);
     refuse("--machine absent.json", &["absent.json"]);
     place.write("machine.json", "{}");

@@ -167,7 +167,7 @@ mod tests {
             offsets: vec![-0.0],
             scales: scales.clone(),
             levels: 7,
-            weight_scales: vec![2.2250738585072011e-308],
+            weight_scales: vec![2.225_073_858_507_201e-308],
             weight_limit: 3,
             corrections: vec![1e-7],
         };

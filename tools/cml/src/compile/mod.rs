@@ -23,9 +23,9 @@ use std::io::Write;
 use std::path::Path;
 
 /// Compiles a model and writes the program, or the module at a level.
-pub(crate) fn compile(arguments: CompileArguments) -> Result<()> {
+pub(crate) fn compile(arguments: &CompileArguments) -> Result<()> {
     cml_passes::set_check_semantics(arguments.check_semantics);
-    let settings = settings(&arguments)?;
+    let settings = settings(arguments)?;
     let save = arguments.save_config.as_deref();
     match arguments.emit {
         None => {

@@ -75,9 +75,9 @@ impl<'c> Compiler<'c> {
         }
         while self.source.level < level {
             match self.source.level {
-                Level::Nn => self.to_qnn()?,
-                Level::Qnn => self.to_fhe()?,
-                Level::Fhe => self.to_tfhe()?,
+                Level::Nn => self.lower_nn()?,
+                Level::Qnn => self.lower_qnn()?,
+                Level::Fhe => self.lower_fhe()?,
                 Level::Tfhe => {}
             }
         }
@@ -100,7 +100,7 @@ impl<'c> Compiler<'c> {
         result.map_err(|error| self.diagnostics.take(error))
     }
 
-    fn to_qnn(&mut self) -> Result<()> {
+    fn lower_nn(&mut self) -> Result<()> {
         if self.source.has_integers {
             self.run("cml-split-client-server")?;
         } else {
@@ -170,7 +170,7 @@ impl<'c> Compiler<'c> {
         Ok(())
     }
 
-    fn to_fhe(&mut self) -> Result<()> {
+    fn lower_qnn(&mut self) -> Result<()> {
         self.check_declared(CLIENT_IN)?;
         self.declare()?;
         self.quantized = Some(quantized_graph(&self.source.module)?);
@@ -188,7 +188,7 @@ impl<'c> Compiler<'c> {
         Ok(())
     }
 
-    fn to_tfhe(&mut self) -> Result<()> {
+    fn lower_fhe(&mut self) -> Result<()> {
         if self.quantized.is_none() {
             self.quantized = Some(encrypted_graph(&self.source.module)?);
         }

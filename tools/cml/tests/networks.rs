@@ -1,0 +1,56 @@
+//! The bundled networks, encrypted: exact on real samples. Slow: `cargo test --release -p cml -- --ignored`.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use serde_json::Value;
+use support::{Place, data};
+
+/// Runs the first samples of a network encrypted; all must equal the quantized function.
+fn is_exact(network: &str, samples: usize) {
+    let place = Place::new();
+    place.compile(network);
+    let data = data(network);
+    let arguments =
+        format!("predict {network}.cml {data}:x_test[0:{samples}] --labels {data}:y_test[0:{samples}]");
+    let ended = place.cml(&format!("{arguments} --mode fhe --json"));
+    assert_eq!(ended.status, Some(0), "{network}: {}", ended.stderr);
+    let found: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(
+        (&found["equal_to_quantized"], &found["out_of_range"]),
+        (&samples.into(), &0.into()),
+        "{network}"
+    );
+    println!("{network}: {found}");
+}
+
+#[test]
+#[ignore = "slow: 80 encrypted inferences"]
+fn small_networks_are_exact() {
+    for network in ["simple10", "simple30", "pruned100_10", "pruned100_30"] {
+        is_exact(network, 20);
+    }
+}
+
+#[test]
+#[ignore = "slow: encrypted inferences of wide accumulators"]
+fn wide_networks_are_exact() {
+    is_exact("simple100", 3);
+    is_exact("digits_mlp", 1);
+}
+
+#[test]
+fn a_network_of_ten_bits_runs_quantized_and_simulated() {
+    let place = Place::new();
+    place.compile("digits_mlp");
+    let data = data("digits_mlp");
+    for (mode, samples) in [("quantized", 360), ("simulate", 40)] {
+        let arguments =
+            format!("predict digits_mlp.cml {data}:x_test[0:{samples}] --labels {data}:y_test[0:{samples}]");
+        let ended = place.cml(&format!("{arguments} --mode {mode} --json"));
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        let found: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(found["equal_to_quantized"], samples);
+        assert!(found["accuracy"].as_f64().unwrap() > 0.9, "{found}");
+    }
+}
