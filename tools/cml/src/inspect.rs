@@ -1,6 +1,7 @@
 //! `cml inspect`.
 
 use crate::arguments::InspectArguments;
+use crate::progress::print;
 use anyhow::Result;
 use cml_backend::report::Report;
 use cml_runtime::program::message::Program;
@@ -8,10 +9,5 @@ use cml_runtime::program::message::Program;
 /// Prints the report of a program.
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let report = Report::stored_in(&Program::load(&arguments.program)?)?;
-    if arguments.json {
-        println!("{}", report.to_json());
-    } else {
-        print!("{report}");
-    }
-    Ok(())
+    print(&if arguments.json { report.to_json() + "\n" } else { report.to_string() })
 }

@@ -3,7 +3,7 @@
 use crate::arguments::{Mode, PredictArguments};
 use crate::compile::configuration::Configuration;
 use crate::execute::{warn_of_clipping, warn_of_wrong_results};
-use crate::progress::Bootstraps;
+use crate::progress::{Bootstraps, print};
 use anyhow::{Result, anyhow, bail};
 use cml_frontend::ImportOptions;
 use cml_runtime::arrays::ArraySource;
@@ -14,6 +14,7 @@ use cml_runtime::program::message::Program;
 use cml_runtime::reference::{Evaluator, Value};
 use ndarray::{ArcArray, Axis, IxDyn, Slice};
 use serde::Serialize;
+use std::fmt::{Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -68,12 +69,7 @@ pub(crate) fn predict(arguments: &PredictArguments) -> Result<()> {
     save(&program, &outputs, &arguments.output)?;
     warn_of_clipping(outcome.clipped);
     warn_of_wrong_results(outcome.out_of_range);
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&outcome)?);
-    } else {
-        print(&outcome);
-    }
-    Ok(())
+    print(&if arguments.json { serde_json::to_string_pretty(&outcome)? + "\n" } else { outcome.to_string() })
 }
 
 fn in_integers(
@@ -247,20 +243,22 @@ fn save(program: &Program, outputs: &[Value], places: &[Named<PathBuf>]) -> Resu
     Ok(())
 }
 
-fn print(outcome: &Outcome) {
-    let Outcome { mode, samples, seconds, .. } = outcome;
-    println!("{samples} samples, {mode}");
-    if let (Some(correct), Some(accuracy)) = (outcome.correct, outcome.accuracy) {
-        println!("accuracy            {:.1} % ({correct} of {samples})", 100.0 * accuracy);
+impl Display for Outcome {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let Self { mode, samples, seconds, .. } = self;
+        writeln!(f, "{samples} samples, {mode}")?;
+        if let (Some(correct), Some(accuracy)) = (self.correct, self.accuracy) {
+            writeln!(f, "accuracy            {:.1} % ({correct} of {samples})", 100.0 * accuracy)?;
+        }
+        if let Some(equal) = self.equal_to_quantized {
+            writeln!(f, "equal to quantized  {equal} of {samples}")?;
+        }
+        if seconds.keygen > 0.0 {
+            writeln!(f, "keys                {:.2} s, loaded in {:.2} s", seconds.keygen, seconds.load)?;
+        }
+        let total: f64 = seconds.run.iter().sum();
+        writeln!(f, "one inference       {:.4} s", total / seconds.run.len().max(1) as f64)
     }
-    if let Some(equal) = outcome.equal_to_quantized {
-        println!("equal to quantized  {equal} of {samples}");
-    }
-    if seconds.keygen > 0.0 {
-        println!("keys                {:.2} s, loaded in {:.2} s", seconds.keygen, seconds.load);
-    }
-    let total: f64 = seconds.run.iter().sum();
-    println!("one inference       {:.4} s", total / (seconds.run.len().max(1)) as f64);
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Progress for people: on a terminal only, silent into a pipe.
 
+use anyhow::{Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
 /// The stages of a compilation, one after the other on one line.
@@ -47,6 +48,15 @@ impl Bootstraps {
 impl Drop for Bootstraps {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// Prints the result of a command on stdout.
+pub(crate) fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| anyhow!("cannot write standard output: {error}")),
     }
 }
 

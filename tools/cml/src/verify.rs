@@ -4,6 +4,7 @@ use crate::arguments::VerifyArguments;
 use crate::compile::compile_program;
 use crate::compile::configuration::Configuration;
 use crate::compile::stages::{Settings, machine};
+use crate::progress::print;
 use anyhow::{Result, anyhow};
 use cml_runtime::program::message::{Action, Client, Program, Server, Step};
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<ExitCode> {
     }
     differences.extend(compare(&program, &again));
     if differences.is_empty() {
-        println!("{place} is what {} compiles to", arguments.model.display());
+        print(&format!("{place} is what {} compiles to\n", arguments.model.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("error: {place} is not what {} compiles to", arguments.model.display());

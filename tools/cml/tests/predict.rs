@@ -125,3 +125,16 @@ fn the_report_says_what_the_issue_asks_for() {
     let text = place.succeed("inspect simple10.cml");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
+
+/// Someone who reads only the first line, or nothing at all, is no reason to panic.
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    place.compile("simple10");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cml"));
+    command.arg("inspect").arg(place.path("simple10.cml"));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdout(writer).stderr(std::process::Stdio::piped()).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
