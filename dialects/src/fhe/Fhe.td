@@ -37,30 +37,32 @@ def Fhe_Tensor : ConfinedType<StaticShapeTensorOf<[Fhe_Eint]>, [CPred<"::cml::ha
                               "tensor of !fhe.eint with static shape and at most 2^22 elements">;
 def Fhe_Tables : TypedArrayAttrBase<DenseI64ArrayAttr, "array of i64 arrays, one for each table">;
 
-class Fhe_Op<string mnemonic, dag operands, string format, string types, list<Trait> traits = []>
-    : Op<Fhe_Dialect, mnemonic, !listconcat([Pure], traits)> {
-  let arguments = !con(operands, (ins OptionalAttr<DenseI64ArrayAttr>:$lows, OptionalAttr<DenseI64ArrayAttr>:$highs));
+class Fhe_Op<string mnemonic, list<Trait> traits = []> : Op<Fhe_Dialect, mnemonic, !listconcat([Pure], traits)> {
   let results = (outs Fhe_Tensor:$result);
-  let assemblyFormat = format # " (`lows` $lows^)? (`highs` $highs^)? attr-dict `:` " # types # " `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
+// An op that may state the range of each element of its result: `format` is its syntax up to there, `types` what follows.
+class Fhe_Ranged<string mnemonic, dag operands, string format, string types, list<Trait> traits = []>
+    : Fhe_Op<mnemonic, traits> {
+  let arguments = !con(operands, (ins OptionalAttr<DenseI64ArrayAttr>:$lows, OptionalAttr<DenseI64ArrayAttr>:$highs));
+  let assemblyFormat = format # " (`lows` $lows^)? (`highs` $highs^)? attr-dict `:` " # types # " `->` qualified(type($result))";
+}
+
 class Fhe_Unary<string mnemonic, dag attributes, string format>
-    : Fhe_Op<mnemonic, !con((ins Fhe_Tensor:$input), attributes), "$input " # format, "qualified(type($input))">;
+    : Fhe_Ranged<mnemonic, !con((ins Fhe_Tensor:$input), attributes), "$input " # format, "qualified(type($input))">;
 
 class Fhe_Binary<string mnemonic, list<Trait> traits = []>
-    : Fhe_Op<mnemonic, (ins Fhe_Tensor:$lhs, Fhe_Tensor:$rhs), "$lhs `,` $rhs", "qualified(type($lhs)) `,` qualified(type($rhs))",
+    : Fhe_Ranged<mnemonic, (ins Fhe_Tensor:$lhs, Fhe_Tensor:$rhs), "$lhs `,` $rhs", "qualified(type($lhs)) `,` qualified(type($rhs))",
              !listconcat([ResultsBroadcastableShape], traits)>;
 
-def Fhe_ConstantOp : Op<Fhe_Dialect, "constant", [Pure, ConstantLike]> {
+def Fhe_ConstantOp : Fhe_Op<"constant", [ConstantLike]> {
   let summary = "Clear integers where encrypted ones are expected";
   let description = [{
     `y = value`; the range of the type covers every one. A trivial ciphertext: everybody knows it, and it has no noise.
   }];
   let arguments = (ins I64ElementsAttr:$value);
-  let results = (outs Fhe_Tensor:$result);
   let assemblyFormat = "$value attr-dict `:` qualified(type($result))";
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
@@ -126,8 +128,8 @@ def Fhe_TransposeOp : Fhe_Unary<"transpose", (ins DenseI64ArrayAttr:$permutation
   let hasFolder = 1;
 }
 
-def Fhe_ConcatOp : Fhe_Op<"concat", (ins Variadic<Fhe_Tensor>:$inputs, I64Attr:$axis), "$inputs `axis` $axis",
-                          "qualified(type($inputs))"> {
+def Fhe_ConcatOp : Fhe_Ranged<"concat", (ins Variadic<Fhe_Tensor>:$inputs, I64Attr:$axis), "$inputs `axis` $axis",
+                              "qualified(type($inputs))"> {
   let summary = "Tensors joined along an axis";
   let description = [{
     The inputs follow each other along `axis`; they agree in every other extent. Elements keep their ranges. Costs nothing.
