@@ -49,7 +49,11 @@ fn network() -> Graph {
     let constant = |name: &str, shape: &[u64], floats: &[f32]| Node {
         name: name.to_owned(),
         inputs: Vec::new(),
-        op: Some(Op::Constant(Tensor { shape: shape.to_vec(), floats: floats.to_vec(), integers: Vec::new() })),
+        op: Some(Op::Constant(Tensor {
+            shape: shape.to_vec(),
+            floats: floats.to_vec(),
+            integers: Vec::new(),
+        })),
     };
     let gemm = Gemm { alpha: 1.0, beta: 1.0, transpose_a: false, transpose_b: false };
     Graph {
@@ -79,7 +83,11 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
 
     let mut module = nn::build(&context, &network(), "embedded")?;
-    pipelines::run(&context, &mut module, "cml-decompose-gemm,host-limit-ops{most=10},cml-fold-constants,canonicalize,cse")?;
+    pipelines::run(
+        &context,
+        &mut module,
+        "cml-decompose-gemm,host-limit-ops{most=10},cml-fold-constants,canonicalize,cse",
+    )?;
     println!("{}", module.as_operation());
 
     let ops = block_ops(Function::named(module_op(&module), nn::MAIN)?.block);
