@@ -76,16 +76,6 @@ impl<'c> Attributes<'c, '_> {
         self.read(name, "array<f64>", ffi::dense_f64_array(self.get(name)?))
     }
 
-    /// `[1.5 : f64, ...]`.
-    ///
-    /// # Errors
-    /// [`IrError::Expected`]
-    pub fn f64_list(self, name: &str) -> Result<Vec<f64>, IrError> {
-        let float = |value| FloatAttribute::try_from(value).ok().map(|float| float.value());
-        let floats = self.array(name)?.into_iter().map(float).collect();
-        self.read(name, "array of f64", floats)
-    }
-
     /// Values of `dense<...>` of i64, row-major.
     ///
     /// # Errors
@@ -172,13 +162,7 @@ impl<'c> Make<'c> {
         DenseI64ArrayAttribute::new(self.0, values).into()
     }
 
-    /// `[1.5 : f64, ...]`, for numbers that must survive as text.
-    #[must_use]
-    pub fn f64_list(self, values: &[f64]) -> Attribute<'c> {
-        self.array(&values.iter().map(|value| self.f64(*value)).collect::<Vec<_>>())
-    }
-
-    /// `array<f64: ...>`. As text outside of an op's own syntax MLIR rounds it to seven digits.
+    /// `array<f64: ...>`.
     #[must_use]
     pub fn f64_array(self, values: &[f64]) -> Attribute<'c> {
         ffi::f64_array(self.0, values)

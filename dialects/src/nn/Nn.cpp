@@ -16,7 +16,7 @@
 using namespace mlir;
 using namespace cml;
 
-// `array<f64: ...>` itself prints seven digits, and a scale must come back exactly.
+// In the syntax of an op `array<f64: ...>` prints seven digits, and a scale must come back exactly.
 static ParseResult parseScales(OpAsmParser &parser, DenseF64ArrayAttr &scales) {
   SmallVector<double> values;
   auto scale = [&] { return parser.parseFloat(values.emplace_back()); };
