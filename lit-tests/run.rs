@@ -37,13 +37,16 @@ fn text_of(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// The files below `folder` with one of the `extensions`, sorted; the bundled networks are no tests.
+/// The files below `folder` with one of the `extensions`, sorted; the bundled networks and inputs of tests are none.
 fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder can be listed") {
         let path = entry.expect("the folder can be listed").path();
         let matches = |wanted: &&str| path.extension().is_some_and(|extension| extension == *wanted);
-        if path.is_dir() && !path.ends_with("models") {
+        if path.ends_with("models") || path.ends_with("Inputs") {
+            continue;
+        }
+        if path.is_dir() {
             found.extend(files(&path, extensions));
         } else if extensions.iter().any(matches) {
             found.push(path);
