@@ -1,7 +1,7 @@
 // RUN: cml-opt --cml-check-semantics --split-input-file --cml-calibrate="calibration=%S/Inputs/two-features.npy" %s \
 // RUN:   | FileCheck %s --check-prefixes=CHECK,CHANNEL
-// RUN: cml-opt --split-input-file --cml-calibrate="calibration=%S/Inputs/two-features.npy granularity=tensor clipping=minmax \
-// RUN:   correction=none inputs=4 weights=2 activations=5" %s | FileCheck %s --check-prefixes=CHECK,TENSOR
+// RUN: cml-opt --split-input-file --cml-calibrate="calibration=%S/Inputs/two-features.npy granularity=tensor effort=fast \
+// RUN:   inputs=4 weights=2 activations=5" %s | FileCheck %s --check-prefixes=CHECK,TENSOR
 
 // Each feature goes from its smallest to its largest value in 7 steps. Rows of weights that are multiples of one number
 // become exactly these multiples. (tensor: all features from -1 to 7 in 15 steps.)
@@ -53,10 +53,11 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
 
 // -----
 
-// Beside 1, the weight 0.3 becomes 1/3. Its input has the mean 17/6, so the sum grows by 0.0944 in the mean: the correction.
+// Sums are nearest to float with 0.325 and 0.975 in the place of 0.3 and 1. Their steps have means 17/6 and 19/6, so a sum
+// shrinks by 0.025 * (19/6 - 17/6) = 1/120 in the mean: the correction.
 // CHECK-LABEL: @main
 // CHECK:         nn.matmul
-// CHANNEL-SAME:    cml.corrections = array<f64: -0.09444{{[0-9]*}}>, cml.levels
+// CHANNEL-SAME:    cml.corrections = array<f64: 0.008333{{[0-9]*}}>, cml.levels
 // TENSOR-SAME:     {cml.levels
 func.func @main(%x: tensor<1x2xf32>) -> tensor<1x1xf32> {
   %w = nn.constant dense<[[0.3], [1.0]]> : tensor<2x1xf32>

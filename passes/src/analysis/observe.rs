@@ -79,7 +79,10 @@ pub fn observe<'c>(
 }
 
 /// The computation of a function, and the number of each of its IR values in it.
-fn numbered_graph(function: Function<'_, '_>) -> Result<(Graph, BTreeMap<usize, u32>), IrError> {
+///
+/// # Errors
+/// [`IrError`] for an op without meaning.
+pub fn numbered_graph(function: Function<'_, '_>) -> Result<(Graph, BTreeMap<usize, u32>), IrError> {
     let mut results = Vec::new();
     let graph = graph_with_values(function, &mut results)?;
     let arguments = function.arguments().into_iter().zip(0u32..);

@@ -4,18 +4,24 @@
 //! After:  `%y = nn.matmul %x, %w {cml.offsets = ..., cml.scales = ..., cml.levels = 7, cml.weight_scales = ...,
 //!         cml.weight_limit = 3}`                                           (tested: lit-tests/passes/calibrate.mlir)
 //!
-//! The float network runs on all samples. An input that no earlier product goes into is quantized from its smallest to its
-//! largest value, a hidden one and the weights as `clipping` says. The weights that count are those that belong to inputs in
-//! steps, `scale_i * w_ij`. What rounding adds to the mean of a sum, with the quantizers of the layers before, is subtracted.
+//! The float network runs on all samples. `effort=fast`: all inputs and weights are quantized from the smallest to the largest
+//! value. The weights that count are those that belong to inputs in steps, `scale_i * w_ij`.
+//! `effort=normal`: where the network is a chain, quantizers are searched by the outputs that it has on the samples
+//! ([`super::quantization::search`]). In a chain each product's result goes through elementwise ops with constants into the next
+//! product and nowhere else, one row for each sample. Elsewhere, and with one quantizer per tensor, layers are looked at one by
+//! one: hidden inputs and weights are clipped for the least squared error, and what rounding adds to the mean of a sum, with the
+//! quantizers of the layers before, is subtracted.
 //! Requires: `cml-decompose-gemm` ran; weights are constants.
 //! Guarantees: every `nn.matmul` whose input does not come out of a quantizer of the network has the attributes of
 //! [`ProductQuantizers`]; products of one value have the same steps for it. Computes what it computed before.
 
 use super::insert_quantizers::insert;
 use super::quantization::activations::Grid;
+use super::quantization::chain::{Layer, steps_between};
+use super::quantization::search::{Bits, search};
 use super::quantization::weights::{least_squares_scale, max_scale};
 use super::quantization::{ProductQuantizers, Weights, is_quantized};
-use crate::analysis::observe::{Observed, observe};
+use crate::analysis::observe::{Observed, numbered_graph, observe};
 use crate::analysis::samples::samples;
 use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse};
 use cml_dialects::interpret::graph;
@@ -24,6 +30,7 @@ use cml_dialects::nn::MAIN;
 use cml_runtime::reference::Value as Tensor;
 use melior::Context;
 use melior::ir::{Module, Operation, OperationRef, Value};
+use ndarray::Array2;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,17 +39,8 @@ pub struct Calibrate {
     samples: String,
     bits: Bits,
     per_channel: bool,
-    /// Whether the search for the least squared error may clip.
-    clip: bool,
-    /// Whether each sum keeps its mean.
-    keep_means: bool,
-}
-
-/// How many bits a quantizer has, by what it quantizes.
-struct Bits {
-    inputs: u32,
-    weights: u32,
-    activations: u32,
+    /// Whether quantizers only reach from the smallest to the largest value.
+    fast: bool,
 }
 
 impl Pass for Calibrate {
@@ -51,7 +49,11 @@ impl Pass for Calibrate {
         summary: "Choose quantizers from samples",
         description: "Runs the float network on samples and writes offsets, scales and levels for the input and the \
                       weights of every `nn.matmul` as attributes `cml.*`. Products whose input comes out of a quantizer \
-                      of the network itself stay as they are.",
+                      of the network itself stay as they are. With `effort=normal` a chain of products with elementwise \
+                      ops between them is searched as a whole: scales and corrections are chosen by how near the last \
+                      product's results, read as scores of classes, come to float; no labels are needed. In other \
+                      networks, and with `granularity=tensor`, layers are looked at one by one: the least squared \
+                      error decides, and each sum keeps its mean.",
         options: &[
             PassOption {
                 name: "calibration",
@@ -71,22 +73,17 @@ impl Pass for Calibrate {
                 default: "channel",
             },
             PassOption {
-                name: "clipping",
-                description: "mse: least squared error; minmax: reach the extremes",
-                default: "mse",
-            },
-            PassOption {
-                name: "correction",
-                description: "mean: each sum keeps its mean over the samples; none",
-                default: "mean",
+                name: "effort",
+                description: "fast: from the smallest to the largest value; normal: search by the network's outputs",
+                default: "normal",
             },
         ],
         preserves: Preserves::Exactly,
     };
 
     fn new(values: &[&str]) -> Result<Self, String> {
-        let [samples, inputs, weights, activations, granularity, clipping, correction] = values else {
-            return Err("seven options are expected".to_owned());
+        let [samples, inputs, weights, activations, granularity, effort] = values else {
+            return Err("six options are expected".to_owned());
         };
         Ok(Self {
             samples: (*samples).to_owned(),
@@ -96,8 +93,7 @@ impl Pass for Calibrate {
                 activations: bits("activations", activations, 1)?,
             },
             per_channel: choose("granularity", granularity, ["channel", "tensor"])?,
-            clip: choose("clipping", clipping, ["mse", "minmax"])?,
-            keep_means: choose("correction", correction, ["mean", "none"])?,
+            fast: choose("effort", effort, ["fast", "normal"])?,
         })
     }
 
@@ -119,9 +115,22 @@ impl Pass for Calibrate {
         let samples = samples(&graph(main)?.inputs, &self.samples)?;
         let observed = observe(main, &inputs, &samples)?;
         for product in &products {
+            check_finite(product, &observed[index_of[&key(product.input)]])?;
+        }
+        if !self.fast
+            && self.per_channel
+            && let Some(layers) = layers(main, &products, &observed, samples.len())?
+        {
+            let rows = rows(&observed[index_of[&key(products[0].input)]]);
+            for (product, quantizers) in products.iter().zip(search(&layers, &rows, self.bits)) {
+                quantizers.write(context, product.op);
+            }
+            return Ok(());
+        }
+        for product in &products {
             let observed = &observed[index_of[&key(product.input)]];
             let mut quantizers = self.quantizers(product, observed)?;
-            if self.keep_means {
+            if !self.fast {
                 let quantized = observe_quantized(context, module, &samples)?;
                 let scaled = product.weights.scaled(product.op, &quantizers.scales)?;
                 let floats = means(observed, |_, value| value);
@@ -176,6 +185,52 @@ fn products<'c, 'a>(main: Function<'c, 'a>) -> Result<Vec<Product<'c, 'a>>, Pass
     Ok(products)
 }
 
+fn check_finite(product: &Product<'_, '_>, observed: &Observed) -> Result<(), PassError> {
+    let Some(found) = observed.not_finite else { return Ok(()) };
+    let message = format!(
+        "feature {} of the input is {} on calibration row {}; the network overflows there, remove the row",
+        found.feature, found.value, found.row
+    );
+    Err(model_error(product.op, message))
+}
+
+/// The products as layers of a chain; `None` where they are none.
+fn layers(
+    main: Function<'_, '_>,
+    products: &[Product<'_, '_>],
+    observed: &[Observed],
+    samples: usize,
+) -> Result<Option<Vec<Layer>>, PassError> {
+    let one_row = |observed: &Observed| observed.features.iter().all(|values| values.len() == samples);
+    if observed.len() != products.len() || !observed.iter().all(one_row) {
+        return Ok(None);
+    }
+    let (graph, numbers) = numbered_graph(main)?;
+    let mut found = Vec::new();
+    for product in products {
+        let number = |value| numbers.get(&key(value)).copied();
+        let (Some(input), Some(output)) = (number(product.input), number(result(product.op)?)) else {
+            return Ok(None);
+        };
+        found.push((input, output, product.weights.columns()));
+    }
+    let Some(steps) = steps_between(&graph, &found) else { return Ok(None) };
+    let mut layers = Vec::new();
+    for (product, after) in products.iter().zip(steps) {
+        layers.push(Layer { weights: Weights::of(product.op)?, after });
+    }
+    let is_empty = |layer: &Layer| layer.weights.shape.contains(&0);
+    Ok((!layers.iter().any(is_empty)).then_some(layers))
+}
+
+/// What was observed, one row for each sample.
+fn rows(observed: &Observed) -> Array2<f64> {
+    let count = observed.features.first().map_or(0, Vec::len);
+    Array2::from_shape_fn((count, observed.features.len()), |(row, feature)| {
+        f64::from(observed.features[feature][row])
+    })
+}
+
 /// The input of the first product without quantizers, in the network with those that are chosen already.
 fn observe_quantized<'c>(
     context: &'c Context,
@@ -201,22 +256,16 @@ fn means(observed: &Observed, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
 }
 
 impl Calibrate {
+    /// Of one product, by what goes into it.
     fn quantizers(
         &self,
         product: &Product<'_, '_>,
         observed: &Observed,
     ) -> Result<ProductQuantizers, PassError> {
-        if let Some(found) = observed.not_finite {
-            let message = format!(
-                "feature {} of the input is {} on calibration row {}; the network overflows there, remove the row",
-                found.feature, found.value, found.row
-            );
-            return Err(model_error(product.op, message));
-        }
         let bits = if product.is_first { self.bits.inputs } else { self.bits.activations };
         let levels = (1 << bits) - 1;
         // Clipping an input would throw away what the client sends; a hidden value has many neighbours that say the same.
-        let grids = self.grids(observed, levels, self.clip && !product.is_first);
+        let grids = self.grids(observed, levels, !self.fast && !product.is_first);
         let scales: Vec<f64> = grids.iter().map(|grid| grid.scale).collect();
         let weight_limit = (1 << (self.bits.weights - 1)) - 1;
         let scaled = product.weights.scaled(product.op, &scales)?;
@@ -240,7 +289,7 @@ impl Calibrate {
     }
 
     fn weight_scales(&self, scaled: &[f32], columns: usize, limit: i64) -> Vec<f64> {
-        let choose = if self.clip { least_squares_scale } else { max_scale };
+        let choose = if self.fast { max_scale } else { least_squares_scale };
         if !self.per_channel {
             return vec![choose(scaled, limit)];
         }
@@ -263,15 +312,13 @@ mod tests {
     #[test]
     fn defaults_are_options() {
         let pass = Calibrate::new(&options(&[])).unwrap();
-        assert!(pass.per_channel && pass.clip && pass.keep_means && pass.samples.is_empty());
+        assert!(pass.per_channel && !pass.fast && pass.samples.is_empty());
         assert_eq!([pass.bits.inputs, pass.bits.weights, pass.bits.activations], [3, 3, 3]);
     }
 
     #[test]
     fn impossible_options_are_refused() {
-        for (index, bad) in
-            [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "kl"), (6, "median")]
-        {
+        for (index, bad) in [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "thorough")] {
             let error = Calibrate::new(&options(&[(index, bad)])).map(drop).unwrap_err();
             assert!(error.contains(bad) && error.contains(Calibrate::INFO.options[index].name), "{error}");
         }

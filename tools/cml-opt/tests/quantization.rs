@@ -13,14 +13,7 @@ use cml_runtime::reference::{Evaluator, Value};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Network, and the accuracy of Concrete ML 1.9.0 on it at 3 bits (per-tensor min-max quantizers).
-const NETWORKS: [(&str, f64); 5] = [
-    ("simple10", 0.558),
-    ("simple30", 0.584),
-    ("simple100", 0.594),
-    ("pruned100_10", 0.532),
-    ("pruned100_30", 0.596),
-];
+const NETWORKS: [&str; 5] = ["simple10", "simple30", "simple100", "pruned100_10", "pruned100_30"];
 
 fn folder(network: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lit-tests/models").join(network)
@@ -32,10 +25,15 @@ fn array(network: &str, name: &str) -> ArraySource {
 
 /// The network with its quantizers, as floats; `options` are those of `cml-calibrate`.
 fn quantized(network: &str, options: &str) -> Graph {
+    quantized_file(&folder(network).join("model.onnx"), network, options)
+}
+
+/// Another training of a network.
+fn quantized_file(model: &Path, network: &str, options: &str) -> Graph {
     cml_passes::register();
     cml_passes::set_check_semantics(true);
     let context = cml_dialects::context();
-    let imported = import(&folder(network).join("model.onnx"), &ImportOptions::default()).unwrap();
+    let imported = import(model, &ImportOptions::default()).unwrap();
     let mut module = imported.build(&context).unwrap();
     let samples = array(network, "calibration");
     let calibrate = [("cml-calibrate", format!("calibration={samples} {options}"))];
@@ -69,7 +67,7 @@ fn accuracy(network: &str, graph: &Graph) -> f64 {
 }
 
 fn accuracies(options: &str) -> Vec<f64> {
-    let of = |(network, _): &(&str, f64)| accuracy(network, &quantized(network, options));
+    let of = |network: &&str| accuracy(network, &quantized(network, options));
     let found: Vec<f64> = NETWORKS.iter().map(of).collect();
     println!("{options:36} {found:.3?}, mean {:.4}", mean(&found));
     found
@@ -80,28 +78,48 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 #[test]
-fn three_bits_are_as_accurate_as_the_peer() {
+fn three_bits_keep_the_decisions() {
     let found = accuracies("");
-    assert!(mean(&found) >= 0.573, "{found:?}");
-    for ((network, peer), found) in NETWORKS.iter().zip(&found) {
-        assert!(*found >= peer - 0.03, "{network}: {found}, the peer {peer}");
+    for ((network, floor), found) in NETWORKS.iter().zip([0.622, 0.784, 0.902, 0.734, 0.942]).zip(&found) {
+        assert!(*found >= floor, "{network}: {found}, expected {floor}");
     }
 }
 
 #[test]
-fn scales_of_channels_and_clipping_pay() {
-    let tensor = mean(&accuracies("granularity=tensor clipping=minmax"));
-    let channel = mean(&accuracies("granularity=channel clipping=minmax"));
-    let clipped = mean(&accuracies("granularity=channel clipping=mse"));
-    accuracies("granularity=tensor clipping=mse");
-    assert!(tensor < channel && channel < clipped, "{tensor} {channel} {clipped}");
+fn effort_pays() {
+    let tensor = mean(&accuracies("granularity=tensor effort=fast"));
+    let channel = mean(&accuracies("effort=fast"));
+    let layers = mean(&accuracies("granularity=tensor effort=normal"));
+    let searched = mean(&accuracies("effort=normal"));
+    assert!(tensor < layers && layers < searched, "{tensor} {layers} {searched}");
+    assert!(channel + 0.15 < searched, "{channel} {searched}");
 }
 
 #[test]
 fn images_keep_their_accuracy() {
     let found = accuracy("digits_mlp", &quantized("digits_mlp", ""));
     println!("digits_mlp {found}");
-    assert!(found >= 0.942, "{found}, the peer 0.942");
+    assert!(found >= 0.944, "{found}");
+}
+
+/// Prints the mean accuracy over the trainings of each network, `NETWORK/*.onnx` in the folder that `CML_TRAININGS` names.
+#[test]
+#[ignore = "needs a folder of trainings"]
+fn accuracies_over_trainings() {
+    let root = PathBuf::from(std::env::var_os("CML_TRAININGS").unwrap());
+    let options = std::env::var("CML_OPTIONS").unwrap_or_default();
+    let mut means = Vec::new();
+    for network in NETWORKS {
+        let files = std::fs::read_dir(root.join(network)).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<PathBuf> =
+            files.filter(|path| path.extension().is_some_and(|extension| extension == "onnx")).collect();
+        files.sort();
+        let of = |file: &PathBuf| accuracy(network, &quantized_file(file, network, &options));
+        let found: Vec<f64> = files.iter().map(of).collect();
+        println!("{network:14} {found:.3?}, mean {:.4}", mean(&found));
+        means.push(mean(&found));
+    }
+    println!("mean of means {:.4}", mean(&means));
 }
 
 #[test]

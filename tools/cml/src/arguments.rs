@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::compile::options::{Bits, Clipping, Granularity, InputRange, Probability};
+use crate::compile::options::{Bits, Effort, Granularity, InputRange, Probability};
 use crate::compile::source::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cml_runtime::arrays::ArraySource;
@@ -76,9 +76,9 @@ pub(crate) struct CompileArguments {
     /// One scale for each channel, or one for each tensor
     #[arg(long)]
     pub(crate) granularity: Option<Granularity>,
-    /// How the range of a quantizer is found: least squared error, or from the smallest to the largest value
+    /// How much calibration looks for [default: normal]: a search by the network's outputs, or only the extreme values
     #[arg(long)]
-    pub(crate) clipping: Option<Clipping>,
+    pub(crate) effort: Option<Effort>,
     /// Failure probability of one whole inference [default: 2^-40]; 2^-128 where the server may learn results
     #[arg(long, value_name = "P")]
     pub(crate) p_error: Option<Probability>,

@@ -49,7 +49,7 @@ fn a_saved_configuration_compiles_to_the_same_program() {
     let place = Place::new();
     let network = model("simple10");
     let options =
-        "--bits inputs=4,weights=3,activations=2 --granularity tensor --clipping minmax --p-error 2^-50";
+        "--bits inputs=4,weights=3,activations=2 --granularity tensor --effort fast --p-error 2^-50";
     let calibration = format!("--calibration {}:calibration", data("simple10"));
     place.succeed(&format!("compile {network} {calibration} {options} --save-config c.json -o first.cml"));
     place.succeed(&format!("compile {network} --config c.json -o second.cml"));

@@ -30,14 +30,24 @@ impl Grid {
     /// candidates are those that did best on networks of few bits.
     #[must_use]
     pub fn least_squares(values: &[f32], levels: i64) -> Self {
+        Self::weighted_least_squares(values, &vec![1.0; values.len()], levels)
+    }
+
+    /// The same where some values count more than others; as many weights as values.
+    #[must_use]
+    pub fn weighted_least_squares(values: &[f32], weights: &[f64], levels: i64) -> Self {
         let first = Self::min_max(values, levels);
         if first.scale == 0.0 {
             return first;
         }
         let (lo, hi) = extremes(values);
-        let mut best = (first.squared_error(values, levels), first);
+        let squared_error = |grid: Self| {
+            let error = |value: &f32| f64::from(*value) - grid.nearest(f64::from(*value), levels);
+            values.iter().zip(weights).map(|(value, weight)| weight * error(value).powi(2)).sum::<f64>()
+        };
+        let mut best = (squared_error(first), first);
         for grid in candidates(lo, hi, levels) {
-            let error = grid.squared_error(values, levels);
+            let error = squared_error(grid);
             if error < best.0 {
                 best = (error, grid);
             }
@@ -58,13 +68,6 @@ impl Grid {
     #[must_use]
     pub fn nearest(self, value: f64, levels: i64) -> f64 {
         self.offset + self.scale * self.step(value, levels)
-    }
-
-    /// Summed over the values.
-    #[must_use]
-    pub fn squared_error(self, values: &[f32], levels: i64) -> f64 {
-        let error = |value: &f32| f64::from(*value) - self.nearest(f64::from(*value), levels);
-        values.iter().map(|value| error(value).powi(2)).sum()
     }
 }
 
@@ -110,7 +113,10 @@ mod tests {
             levels in 1i64..16,
         ) {
             let values: Vec<f32> = values.iter().map(|x| if relu { x.max(0.0) } else { *x }).collect();
-            let error = |grid: Grid| grid.squared_error(&values, levels);
+            let error = |grid: Grid| -> f64 {
+                let error = |value: &f32| f64::from(*value) - grid.nearest(f64::from(*value), levels);
+                values.iter().map(|value| error(value).powi(2)).sum()
+            };
             prop_assert!(error(Grid::least_squares(&values, levels)) <= error(Grid::min_max(&values, levels)));
         }
 

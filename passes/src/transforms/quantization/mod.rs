@@ -2,6 +2,11 @@
 //! `cml-insert-quantizers`.
 
 pub mod activations;
+pub mod chain;
+pub mod inputs;
+pub mod scores;
+pub mod search;
+pub mod state;
 pub mod weights;
 
 use self::activations::Grid;

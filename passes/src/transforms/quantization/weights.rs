@@ -16,15 +16,20 @@ pub fn max_scale(weights: &[f32], limit: i64) -> f64 {
 /// A search over a grid of scales as in Nagel et al. 2021 (A white paper on neural network quantization), 3.1.
 #[must_use]
 pub fn least_squares_scale(weights: &[f32], limit: i64) -> f64 {
-    let largest = max_scale(weights, limit);
-    let mut best = (squared_error(weights, largest, limit), largest);
-    for scale in (12..40).map(|fortieths| largest * f64::from(fortieths) / 40.0) {
+    let mut best = (f64::INFINITY, max_scale(weights, limit));
+    for scale in candidates(weights, limit) {
         let error = squared_error(weights, scale, limit);
         if error < best.0 {
             best = (error, scale);
         }
     }
     best.1
+}
+
+/// 29 scales from [`max_scale`] down to 0.3 of it.
+pub fn candidates(weights: &[f32], limit: i64) -> impl Iterator<Item = f64> + use<> {
+    let largest = max_scale(weights, limit);
+    (12..=40).rev().map(move |fortieths| largest * (f64::from(fortieths) / 40.0))
 }
 
 /// What rounding to multiples of `scale`, at most `limit` of them, does to weights, squared and summed.
@@ -37,7 +42,13 @@ pub fn squared_error(weights: &[f32], scale: f64, limit: i64) -> f64 {
 /// The nearest multiple of `scale`, at most `limit` of them.
 #[must_use]
 pub fn nearest(weight: f64, scale: f64, limit: i64) -> f64 {
-    scale * (weight / scale).round_ties_even().clamp(-limit as f64, limit as f64)
+    scale * step(weight, scale, limit)
+}
+
+/// The integer weight of the nearest multiple of `scale`.
+#[must_use]
+pub fn step(weight: f64, scale: f64, limit: i64) -> f64 {
+    (weight / scale).round_ties_even().clamp(-limit as f64, limit as f64)
 }
 
 #[cfg(test)]

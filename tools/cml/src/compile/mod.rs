@@ -77,18 +77,17 @@ fn settings(arguments: &CompileArguments) -> Result<Settings> {
         Some(path) => Configuration::load(path)?,
         None => Configuration::default(),
     };
-    let quantizes =
-        arguments.bits.is_some() || arguments.granularity.is_some() || arguments.clipping.is_some();
+    let quantizes = arguments.bits.is_some() || arguments.granularity.is_some() || arguments.effort.is_some();
     if quantizes && arguments.calibration.is_empty() && !configuration.products.is_empty() {
         bail!(
-            "the configuration holds the scales of an earlier calibration; --bits, --granularity and --clipping need \
+            "the configuration holds the scales of an earlier calibration; --bits, --granularity and --effort need \
              --calibration, to find others"
         );
     }
     let options = &mut configuration.options;
     options.bits = arguments.bits.or(options.bits);
     options.granularity = arguments.granularity.or(options.granularity);
-    options.clipping = arguments.clipping.or(options.clipping);
+    options.effort = arguments.effort.or(options.effort);
     if arguments.p_error.is_some() || arguments.p_error_per_lookup.is_some() {
         options.p_error_log2 = arguments.p_error.map(|log2| log2.0);
         options.p_error_per_lookup_log2 = arguments.p_error_per_lookup.map(|log2| log2.0);

@@ -60,14 +60,14 @@ pub(crate) enum Granularity {
     Tensor,
 }
 
-/// How the range of a quantizer is found.
+/// How much calibration looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Clipping {
-    /// Least squared error
-    Mse,
+pub(crate) enum Effort {
     /// From the smallest to the largest value
-    Minmax,
+    Fast,
+    /// Search by the network's outputs
+    Normal,
 }
 
 /// log2 of a probability.
@@ -125,7 +125,7 @@ pub(crate) struct Options {
     pub(crate) granularity: Option<Granularity>,
     /// Of post-training quantization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) clipping: Option<Clipping>,
+    pub(crate) effort: Option<Effort>,
     /// Failure budget of one inference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) p_error_log2: Option<f64>,
@@ -149,9 +149,9 @@ impl Options {
             let name = if granularity == Granularity::Channel { "channel" } else { "tensor" };
             text.push_str(&format!(" granularity={name}"));
         }
-        if let Some(clipping) = self.clipping {
-            let name = if clipping == Clipping::Mse { "mse" } else { "minmax" };
-            text.push_str(&format!(" clipping={name}"));
+        if let Some(effort) = self.effort {
+            let name = if effort == Effort::Fast { "fast" } else { "normal" };
+            text.push_str(&format!(" effort={name}"));
         }
         text
     }
@@ -207,7 +207,7 @@ mod tests {
         let options = Options {
             bits: Some(Bits { inputs: 4, weights: 3, activations: 2 }),
             granularity: Some(Granularity::Tensor),
-            clipping: Some(Clipping::Minmax),
+            effort: Some(Effort::Fast),
             p_error_log2: Some(-39.5),
             input_ranges: BTreeMap::from([
                 (String::new(), vec![(0.0, 1.0)]),
@@ -215,10 +215,7 @@ mod tests {
             ]),
             ..Options::default()
         };
-        assert_eq!(
-            options.calibrate(),
-            "inputs=4 weights=3 activations=2 granularity=tensor clipping=minmax"
-        );
+        assert_eq!(options.calibrate(), "inputs=4 weights=3 activations=2 granularity=tensor effort=fast");
         assert_eq!(options.declared(), "0:1;x=-0.1:2,3:4");
         assert_eq!(options.parametrize(), "p-error=2^-39.5");
         assert_eq!(Options::default().parametrize(), "");

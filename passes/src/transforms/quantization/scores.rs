@@ -1,0 +1,98 @@
+//! How much it matters where the outputs of a network, read as scores of classes, go.
+
+use ndarray::{Array2, ArrayView1};
+
+/// Rows of scores without their mean over the classes; a single score stays.
+#[must_use]
+pub fn centred(scores: &Array2<f64>) -> Array2<f64> {
+    let mut scores = scores.clone();
+    if scores.ncols() > 1 {
+        for mut row in scores.rows_mut() {
+            let mean = row.sum() / row.len() as f64;
+            row -= mean;
+        }
+    }
+    scores
+}
+
+/// Half the root mean square of the rows' lengths: below it a row counts as near the decision.
+#[must_use]
+pub fn margin(centred: &Array2<f64>) -> f64 {
+    let squares: f64 = centred.iter().map(|score| score * score).sum();
+    (squares / centred.nrows().max(1) as f64).sqrt() / 2.0
+}
+
+/// How much a row counts, 1 at the decision and less away from it. One score decides nothing that we know of: all count alike.
+#[must_use]
+pub fn importance(centred: &ArrayView1<'_, f64>, margin: f64) -> f64 {
+    if centred.len() < 2 || margin == 0.0 {
+        return 1.0;
+    }
+    1.0 / (1.0 + centred.dot(centred) / (margin * margin))
+}
+
+/// How many rows have another largest score, plus a thousandth of how far the scores are apart, far from the decision less.
+#[must_use]
+pub fn disagreement(scores: &Array2<f64>, wanted: &Array2<f64>, margin: f64) -> f64 {
+    let bounded = |row: &ArrayView1<'_, f64>| {
+        let length = (margin * margin + row.dot(row)).sqrt();
+        row.mapv(|score| if length == 0.0 { 0.0 } else { score / length })
+    };
+    let rows = scores.rows().into_iter().zip(wanted.rows());
+    rows.map(|(score, wanted)| {
+        let distance = bounded(&score) - bounded(&wanted);
+        let differs = largest(&score) != largest(&wanted);
+        f64::from(u8::from(differs)) + 1e-3 * distance.dot(&distance)
+    })
+    .sum()
+}
+
+/// The first of the largest.
+fn largest(row: &ArrayView1<'_, f64>) -> usize {
+    (0..row.len()).rev().max_by(|i, j| row[*i].total_cmp(&row[*j])).unwrap_or(0)
+}
+
+/// The squared distance of rows of scores, weighted, where constants that are added to each class are chosen for it.
+#[must_use]
+pub fn loss(scores: &Array2<f64>, wanted: &Array2<f64>, weights: &[f64]) -> f64 {
+    let errors = centred(&(scores - wanted));
+    let total: f64 = weights.iter().sum();
+    let class = |errors: ArrayView1<'_, f64>| {
+        let mean = errors.iter().zip(weights).map(|(error, weight)| error * weight).sum::<f64>() / total;
+        errors.iter().zip(weights).map(|(error, weight)| weight * (error - mean).powi(2)).sum::<f64>()
+    };
+    errors.columns().into_iter().map(class).sum::<f64>() / total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn constants_of_classes_and_of_rows_cost_nothing() {
+        let wanted = array![[1.0, -1.0], [0.5, 2.0], [3.0, 0.0]];
+        let shifted = &wanted + &array![[1.0, 1.0], [7.0, 7.0], [0.0, 0.0]] + &array![[0.5, -2.0]];
+        assert!(loss(&shifted, &wanted, &[1.0, 2.0, 3.0]) < 1e-20);
+        assert!(loss(&(&wanted * 2.0), &wanted, &[1.0, 2.0, 3.0]) > 0.1);
+    }
+
+    #[test]
+    fn rows_far_from_the_decision_count_less() {
+        let scores = centred(&array![[0.1, 0.0], [9.0, 0.0]]);
+        let margin = margin(&scores);
+        let [near, far] = [0, 1].map(|row| importance(&scores.row(row), margin));
+        assert!(near > 0.99 && far < 0.4, "{near} {far}");
+        assert_eq!(importance(&array![5.0].view(), margin), 1.0);
+    }
+
+    #[test]
+    fn another_largest_score_outweighs_distances() {
+        let wanted = array![[1.0, 0.0], [0.0, 1.0]];
+        let wider = array![[3.0, 0.0], [0.0, 3.0]];
+        let other = array![[0.49, 0.5], [0.0, 1.0]];
+        assert!(disagreement(&wider, &wanted, 0.5) < 0.01);
+        assert!(disagreement(&other, &wanted, 0.5) > 1.0);
+        assert_eq!(disagreement(&wanted, &wanted, 0.5), 0.0);
+    }
+}
