@@ -14,6 +14,7 @@ use cml_runtime::units::Spacing;
 use crypto_support::{Form, client, keys, narrow, port, program, sample, wide};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn encrypted_equals_clear(form: Form, server: &Server, random: &mut ChaCha8Rng) {
@@ -32,6 +33,9 @@ fn encrypted_equals_clear(form: Form, server: &Server, random: &mut ChaCha8Rng) 
     let expected: Vec<_> = samples.iter().map(|sample| checked.run_clear(sample).unwrap()).collect();
     assert_eq!(found.samples, expected, "extension {}, {} slots", form.extension, form.slots);
     assert_eq!(found.out_of_range, 0);
+    // Three samples in groups of two: one full group, one that is not.
+    let two = NonZeroUsize::new(2).unwrap();
+    assert_eq!(checked.run_encrypted_together(&server_key, &inputs, two, &|_| {}).unwrap(), outputs);
     // One sample alone gives the same as with others.
     let alone = checked.run_encrypted(&server_key, &inputs.sample(1), &|_| {}).unwrap();
     assert_eq!(decrypt(&key, &client, &alone).unwrap().samples[0], expected[1]);

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::commands::{self, EncryptOptions, Error, Named};
+use cml_runtime::output;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -104,7 +105,7 @@ fn main() -> ExitCode {
     match execute(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            output::error(&error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -114,7 +115,7 @@ fn execute(command: Command) -> Result<(), Error> {
     match command {
         Command::Keygen { bundle, client_key, eval_key } => {
             let report = commands::keygen(&bundle, &client_key, &eval_key)?;
-            note(&format!(
+            output::note(&format!(
                 "{:.0} bits of security, one inference fails with probability 2^{:.1}, evaluation key {} MB",
                 report.checked.security_bits,
                 report.checked.total.0,
@@ -127,33 +128,26 @@ fn execute(command: Command) -> Result<(), Error> {
                 commands::encrypt(&EncryptOptions { bundle, client_key, inputs: input, output, strict })?;
             if report.clipped > 0 {
                 let clipped = report.clipped;
-                eprintln!(
-                    "warning: {clipped} input values were outside of the calibrated range and were clipped"
-                );
+                output::warn(&format!(
+                    "{clipped} input values were outside of the calibrated range and were clipped"
+                ));
             }
-            note(&format!("{} samples encrypted", report.samples));
+            output::note(&format!("{} samples encrypted", report.samples));
         }
         Command::Run { model, input, eval_key, output } => {
             let samples = commands::run(&model, &eval_key, &input, &output, &show_progress)?;
-            note(&format!("{samples} samples evaluated"));
+            output::note(&format!("{samples} samples evaluated"));
         }
         Command::Decrypt { bundle, input, client_key, output } => {
             let report = commands::decrypt(&bundle, &client_key, &input, &output)?;
             if report.out_of_range > 0 {
                 let count = report.out_of_range;
-                eprintln!("warning: {count} results are outside of their proved range: they are wrong");
+                output::warn(&format!("{count} results are outside of their proved range: they are wrong"));
             }
-            note(&format!("{} samples decrypted", report.samples));
+            output::note(&format!("{} samples decrypted", report.samples));
         }
     }
     Ok(())
-}
-
-/// Tells a person, not a pipe.
-fn note(text: &str) {
-    if std::io::stderr().is_terminal() {
-        eprintln!("{text}");
-    }
 }
 
 fn show_progress(finished: usize, total: usize) {

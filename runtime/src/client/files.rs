@@ -39,7 +39,7 @@ impl std::ops::Deref for Payload {
 
 /// Reads a file of this kind that belongs to this program.
 pub(crate) fn read(path: &Path, kind: FileKind, program: &ProgramHash) -> Result<Payload, Error> {
-    let content = Zeroizing::new(file::read(path, &[kind])?.1);
+    let (_, content) = file::read(path, &[kind])?;
     let Some(hash) = content.first_chunk::<HASH>() else {
         return expect_size(path, content.len(), HASH as u64).map(|()| Payload(content));
     };
@@ -96,8 +96,28 @@ pub(crate) fn samples<'a>(path: &Path, payload: &'a [u8], per_sample: u64) -> Re
         return Ok(Samples { count: 0, rest: &[] });
     };
     let count = u64::from_le_bytes(*count);
-    // Samples without content would let a small file claim any number of them.
-    let claimed = if per_sample == 0 { u64::from(count != 0) } else { count.saturating_mul(per_sample) };
+    // Samples without content would let a small file claim any number of them: each has to bring a byte, which none has.
+    let claimed = count.saturating_mul(per_sample.max(1));
     expect_size(path, rest.len(), claimed)?;
     Ok(Samples { count, rest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_samples_is_held_against_the_size_of_the_file() {
+        let file = |count: u64, rest: usize| [&count.to_le_bytes()[..], &vec![0; rest]].concat();
+        let count =
+            |payload: &[u8], each| samples(Path::new("x.ct"), payload, each).ok().map(|found| found.count);
+        assert_eq!(count(&file(3, 48), 16), Some(3));
+        assert_eq!(count(&file(0, 0), 16), Some(0));
+        assert_eq!(count(&file(3, 47), 16), None);
+        assert_eq!(count(&file(1 << 60, 0), 16), None);
+        assert_eq!(count(&[0; 7], 16), None);
+        // Samples without content.
+        assert_eq!(count(&file(1 << 60, 0), 0), None);
+        assert_eq!(count(&file(1 << 60, 1), 0), None);
+    }
 }

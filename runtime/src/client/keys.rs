@@ -108,9 +108,11 @@ impl ClientKey {
     /// Reads the keys of this program.
     ///
     /// # Errors
-    /// For a file that is not a client key of this program, says why.
+    /// For a file that is not a client key of this program, says why; [`Error::Parameters`] for less than 128 bits of security.
     pub fn load(path: &Path, client: &Client) -> Result<Self, Error> {
         let (program, parameters) = (client.hash()?, client.parameter_set()?.clone());
+        // The noise of encryption is that of the bundle, which may have changed since the keys were made.
+        parameters.check_security()?;
         let payload = files::read(path, FileKind::ClientKey, &program)?;
         let (big, small) = (parameters.big_dimension().0, parameters.small_dimension().0);
         let glwe_bytes = big.div_ceil(8);

@@ -98,7 +98,6 @@ fn split(graph: &Graph, arrays: &[Value]) -> Result<Vec<Vec<Value>>, Error> {
     }
     let types = graph.types()?;
     let count = arrays.first().and_then(|array| array.shape().first()).copied().unwrap_or(0);
-    let mut samples = vec![Vec::with_capacity(arrays.len()); count];
     for ((port, array), expected) in graph.inputs.iter().zip(arrays).zip(&types) {
         if array.element() != expected.element {
             let (found, expected) = (element_text(array.element()), element_text(expected.element));
@@ -111,11 +110,12 @@ fn split(graph: &Graph, arrays: &[Value]) -> Result<Vec<Vec<Value>>, Error> {
             let (found, expected) = (format!("{shape:?}"), format!("[{count}{rest}]"));
             return Err(Error::InputShape { name: port.name.clone(), found, expected });
         }
-        for (index, sample) in samples.iter_mut().enumerate() {
-            sample.push(row(array, index, &expected.shape));
-        }
     }
-    Ok(samples)
+    // An array without elements may have any number of rows: only now is it known how many are meant.
+    let sample = |index| {
+        arrays.iter().zip(&types).map(|(array, expected)| row(array, index, &expected.shape)).collect()
+    };
+    Ok((0..count).map(sample).collect())
 }
 
 fn element_text(element: Element) -> &'static str {
@@ -241,6 +241,9 @@ mod tests {
             refused(&[floats(&[2, 3], &[0.0; 6])]),
             "input x: shape [2, 3], expected [2, 2] (the first axis counts samples)"
         );
+        // As many rows as no memory holds, and not one element.
+        let rows = refused(&[floats(&[1 << 50, 0], &[])]);
+        assert!(rows.starts_with("input x: shape [1125899906842624, 0], expected"), "{rows}");
         assert_eq!(refused(&[]), "0 arrays were given, the program has 1 inputs: x");
         let integers = Value::integers(&[1, 2], vec![0, 0]).unwrap();
         assert_eq!(refused(&[integers]), "input x: integer elements, expected float");

@@ -4,7 +4,7 @@ use super::Error;
 use rand::{Rng, SeedableRng, TryRngCore, rngs::OsRng};
 use rand_chacha::ChaCha20Rng;
 use tfhe::core_crypto::commons::math::random::{Seed, Seeder};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A source of secret bits and of seeds.
 pub struct Randomness(Source);
@@ -25,7 +25,10 @@ impl Randomness {
         Ok(Self(Source::System))
     }
 
-    /// The same bits for the same seed: for tests and for keys that must be made again. Who knows the seed knows the keys.
+    /// The same bits for the same seed: for tests, and for keys that must be made again.
+    ///
+    /// Who knows the seed knows the keys. Two different things made from one seed share masks and noise: their difference
+    /// gives the secret away. Encrypt with [`Self::from_system`]; no command of ours uses a seed.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
         Self(Source::Seeded(Box::new(ChaCha20Rng::from_seed(seed))))
@@ -61,7 +64,10 @@ impl Seeder for Randomness {
     fn seed(&mut self) -> Seed {
         let mut bytes = [0; 16];
         self.fill(&mut bytes);
-        Seed(u128::from_le_bytes(bytes))
+        let seed = Seed(u128::from_le_bytes(bytes));
+        // It may be the seed of noise.
+        bytes.zeroize();
+        seed
     }
 
     fn is_available() -> bool {

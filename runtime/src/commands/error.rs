@@ -28,6 +28,12 @@ pub enum Error {
         /// Names of the program.
         expected: Vec<String>,
     },
+    /// Two outputs that would overwrite each other.
+    #[error("{} is given for two outputs; name another file for one of them", path.display())]
+    SameFile {
+        /// The file.
+        path: std::path::PathBuf,
+    },
     /// A program without its quantized function.
     #[error("the program was stripped of its quantized function; compile it without stripping")]
     Stripped,

@@ -39,6 +39,7 @@ pub struct KeygenReport {
 /// # Errors
 /// What the files or the parameters say. No key is left behind.
 pub fn keygen(bundle: &Path, client_key: &Path, eval_key: &Path) -> Result<KeygenReport, Error> {
+    expect_different(&[client_key, eval_key])?;
     let client = load_client(bundle)?;
     let checked = ledger::check(&client).map_err(Invalid::from)?;
     let mut randomness = Randomness::from_system()?;
@@ -163,7 +164,7 @@ pub struct DecryptReport {
 /// Decrypts results and writes one `.npy` file for each output of the network; the first axis counts samples.
 ///
 /// # Errors
-/// What the files say.
+/// What the files say. No output is left behind.
 pub fn decrypt(
     bundle: &Path,
     client_key: &Path,
@@ -178,8 +179,13 @@ pub fn decrypt(
     let encrypted = EncryptedOutputs::load(input, &client)?;
     let decrypted = client::decrypt(&key, &client, &encrypted)?;
     let results = client::dequantize(&client, &decrypted.samples)?;
-    for (place, result) in places.iter().zip(&results) {
-        save_array(place, result)?;
+    expect_different(&places.iter().map(|place| place.as_path()).collect::<Vec<_>>())?;
+    for (index, (place, result)) in places.iter().zip(&results).enumerate() {
+        if let Err(error) = save_array(place, result) {
+            // All or none. That one cannot be removed would be the lesser error.
+            places[..index].iter().for_each(|place| drop(std::fs::remove_file(place)));
+            return Err(error);
+        }
     }
     Ok(DecryptReport { samples: encrypted.sample_count(), out_of_range: decrypted.out_of_range })
 }
@@ -214,6 +220,14 @@ pub fn load_arrays(client: &Client, inputs: &[Named<ArraySource>]) -> Result<Vec
     graph.inputs.iter().zip(sources).map(load).collect()
 }
 
+/// Refuses outputs that would overwrite each other.
+fn expect_different(paths: &[&Path]) -> Result<(), Error> {
+    match paths.iter().enumerate().find(|(index, path)| paths[..*index].contains(path)) {
+        Some((_, path)) => Err(Error::SameFile { path: path.to_path_buf() }),
+        None => Ok(()),
+    }
+}
+
 /// One place for each name, in the order of the names.
 fn assign<'a, T>(names: &[String], given: &'a [Named<T>], what: &'static str) -> Result<Vec<&'a T>, Error> {
     let mismatch = || Error::Names {
@@ -234,6 +248,14 @@ fn assign<'a, T>(names: &[String], given: &'a [Named<T>], what: &'static str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outputs_do_not_overwrite_each_other() {
+        let key = Path::new("a.key");
+        let refused = keygen(Path::new("none.cml"), key, key).unwrap_err().to_string();
+        assert_eq!(refused, "a.key is given for two outputs; name another file for one of them");
+        assert!(expect_different(&[key, Path::new("b.key")]).is_ok());
+    }
 
     #[test]
     fn places_are_found_by_name() {

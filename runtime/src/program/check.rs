@@ -1,13 +1,18 @@
 //! What must hold of a program before anything runs it: every number that an executor indexes or allocates by.
 
 use super::error::Invalid;
-use super::message::{Action, Bootstrap, Client, EncryptedPort, Linear, Program, Server, Step};
-use crate::parameters::ledger;
+use super::message::{
+    Action, Bootstrap, Client, EncryptedPort, Event, Linear, ParameterSet, Program, Server, Step,
+};
+use crate::parameters::{events::events, ledger};
+use crate::reference::TensorType;
 use crate::reference::message::{Element, Graph};
-use crate::reference::{MAX_ELEMENTS, TensorType};
 
-/// Largest log2 of the number of accumulators of an extended bootstrap.
-const MAX_EXTENSION: u32 = 12;
+/// Most ciphertexts of all values of a server together: at some 16 KiB each, more than any machine holds.
+const MAX_CIPHERTEXTS: usize = 1 << 24;
+
+/// How far sums of squares may differ that were made by another build.
+const ROUNDING: f64 = 1e-9;
 
 /// A flat list of ciphertexts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +55,14 @@ impl Server {
     pub fn values(&self) -> Result<Vec<Ciphertexts>, Invalid> {
         let mut values = self.inputs.iter().map(EncryptedPort::check).collect::<Result<Vec<_>, _>>()?;
         let mut total = values.iter().fold(0, |sum: usize, value| sum.saturating_add(value.count));
+        if total > MAX_CIPHERTEXTS {
+            return Err(Invalid::Mismatch { what: "the inputs of the program have too many elements" });
+        }
         for (index, step) in self.steps.iter().enumerate() {
             let result = step.result(&values);
             let result = result.map_err(|what| Invalid::Step { index, node: step.node.clone(), what })?;
             total = total.saturating_add(result.count);
-            if total > MAX_ELEMENTS {
+            if total > MAX_CIPHERTEXTS {
                 let what = "the values of the program have too many elements";
                 return Err(Invalid::Step { index, node: step.node.clone(), what });
             }
@@ -128,7 +136,7 @@ impl Linear {
 impl Bootstrap {
     fn result(&self, values: &[Ciphertexts]) -> Result<Ciphertexts, &'static str> {
         let input = values.get(self.input as usize).ok_or(UNDEFINED)?;
-        if self.extension > MAX_EXTENSION {
+        if self.extension > ParameterSet::LARGEST_EXTENSION {
             return Err("too many accumulators");
         }
         if self.table_of.len() != input.count {
@@ -201,7 +209,8 @@ impl Client {
 }
 
 impl Program {
-    /// Refuses a program whose parts cannot be run or do not fit together.
+    /// Refuses a program whose parts cannot be run or do not fit together. The failure events are computed anew from the
+    /// server's steps: what the client's part states about them, and so `p_error`, is what holds.
     ///
     /// # Errors
     /// [`Invalid`] names what does not hold.
@@ -220,6 +229,9 @@ impl Program {
         if client.inputs != server.inputs || client.outputs != server.outputs {
             return mismatch("client and server have different inputs or outputs");
         }
+        if !same_events(&client.events, &events(server)?) {
+            return mismatch("the client's failure events are not those of the server's steps");
+        }
         let Some(quantized) = &self.quantized else { return Ok(()) };
         let results = integer_sizes(quantized.output_types(), "quantized")?;
         if integer_sizes(input_types(quantized), "quantized")? != ports(&server.inputs)?
@@ -229,6 +241,19 @@ impl Program {
         }
         Ok(())
     }
+}
+
+/// Whether a client states what its server's steps give; what calibration measured is for information only.
+fn same_events(stated: &[Event], found: &[Event]) -> bool {
+    let close = |a: f64, b: f64| (a - b).abs() <= ROUNDING * b.abs();
+    let same = |(stated, found): (&Event, &Event)| {
+        let facts = |event: &Event| (event.count, event.extension, event.spacing, event.width);
+        stated.node == found.node
+            && facts(stated) == facts(found)
+            && close(stated.norm2_squared_inputs, found.norm2_squared_inputs)
+            && close(stated.norm2_squared_bootstraps, found.norm2_squared_bootstraps)
+    };
+    stated.len() == found.len() && stated.iter().zip(found).all(same)
 }
 
 fn present<'a, T>(part: Option<&'a T>, what: &'static str) -> Result<&'a T, Invalid> {

@@ -3,6 +3,7 @@
 use super::error::{Error, Invalid};
 use super::file::{self, FileKind};
 use super::message::{Client, Program, Server};
+use super::scan;
 use prost::Message;
 use std::path::Path;
 
@@ -30,7 +31,7 @@ impl Program {
     /// [`Error`] names the file and what is wrong with it.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let (_, content) = file::read(path, &[FileKind::Program])?;
-        let program: Self = decode(path, &content)?;
+        let program: Self = decode(path, &content, &scan::PROGRAM)?;
         program.check().map_err(invalid(path))?;
         Ok(program)
     }
@@ -54,16 +55,20 @@ impl Client {
 pub fn load_client(path: &Path) -> Result<Client, Error> {
     let (kind, content) = file::read(path, &[FileKind::Client, FileKind::Program])?;
     if kind == FileKind::Client {
-        let client: Client = decode(path, &content)?;
+        let client: Client = decode(path, &content, &scan::CLIENT)?;
         client.check().map_err(invalid(path))?;
         return Ok(client);
     }
-    let program: Program = decode(path, &content)?;
+    let program: Program = decode(path, &content, &scan::PROGRAM)?;
     program.check().map_err(invalid(path))?;
     program.client.ok_or(Invalid::Missing { what: "client" }).map_err(invalid(path))
 }
 
-fn decode<M: Message + Default>(path: &Path, content: &[u8]) -> Result<M, Error> {
+fn decode<M: Message + Default>(path: &Path, content: &[u8], form: &scan::Form) -> Result<M, Error> {
+    let (found, limit) = (scan::count(content, form), scan::MAX_MESSAGES);
+    if found > limit {
+        return Err(Error::TooMany { path: path.to_owned(), found, limit });
+    }
     M::decode(content).map_err(|source| Error::Malformed { path: path.to_owned(), source })
 }
 
@@ -112,6 +117,20 @@ mod tests {
         let path = folder.path().join("model.cml");
         file::write(&path, FileKind::Program, &[0xff; 40]).unwrap();
         assert!(matches!(Program::load(&path), Err(Error::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_small_file_does_not_fill_the_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.cml");
+        // Field 2 is the server; its field 3, two bytes each time, is one more empty step.
+        let steps = [0x1a, 0x00].repeat(1 << 20 | 1);
+        let mut content = vec![0x12];
+        prost::encode_length_delimiter(steps.len(), &mut content).unwrap();
+        content.extend(steps);
+        file::write(&path, FileKind::Program, &content).unwrap();
+        assert!(matches!(Program::load(&path), Err(Error::TooMany { .. })));
+        assert!(matches!(load_client(&path), Err(Error::TooMany { .. })));
     }
 
     #[test]

@@ -23,13 +23,13 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file of ours, of another kind.
-    #[error("{} is a {found}, expected a {expected}", path.display())]
+    #[error("{} is {found}, expected {expected}", path.display())]
     Kind {
         /// The file.
         path: PathBuf,
-        /// What was asked for.
+        /// What was asked for, with its article.
         expected: String,
-        /// What it is.
+        /// What it is, with its article.
         found: String,
     },
     /// Written by another version.
@@ -59,12 +59,12 @@ pub enum Error {
         path: PathBuf,
     },
     /// Larger than a file of its kind may be.
-    #[error("{} has {found} bytes, more than the {limit} that a {kind} may have", path.display())]
+    #[error("{} has {found} bytes, more than the {limit} that {kind} may have", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// What it is.
-        kind: &'static str,
+        /// What it is, with its article.
+        kind: String,
         /// Its bytes.
         found: u64,
         /// The limit.
@@ -77,6 +77,16 @@ pub enum Error {
         path: PathBuf,
         /// What the decoder says.
         source: prost::DecodeError,
+    },
+    /// A form of file that would fill the memory.
+    #[error("{} holds {found} messages, more than the {limit} that are read", path.display())]
+    TooMany {
+        /// The file.
+        path: PathBuf,
+        /// Steps, tables, nodes and so on.
+        found: u64,
+        /// The limit.
+        limit: u64,
     },
     /// The content contradicts itself, or promises what does not hold.
     #[error("{}: {source}", path.display())]

@@ -14,6 +14,7 @@ use super::error::Error;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Version of all our files; raised when an older reader would misread a newer file.
 pub const FORMAT_VERSION: u32 = 1;
@@ -62,12 +63,19 @@ impl FileKind {
         }
     }
 
+    /// The same with its article.
+    fn one(self) -> String {
+        let article = if self == Self::EvaluationKey { "an" } else { "a" };
+        format!("{article} {}", self.text())
+    }
+
     /// Most bytes of the content.
     #[must_use]
     pub fn limit(self) -> u64 {
         match self {
-            Self::Program | Self::Client => 1 << 30,
-            Self::ClientKey => 1 << 26,
+            Self::Program => 1 << 28,
+            Self::Client => 1 << 24,
+            Self::ClientKey => 1 << 20,
             Self::EvaluationKey | Self::EncryptedInput | Self::EncryptedOutput => 1 << 36,
         }
     }
@@ -96,7 +104,7 @@ impl FileKind {
 pub fn write(path: &Path, kind: FileKind, content: &[u8]) -> Result<(), Error> {
     let length = content.len() as u64;
     if length > kind.limit() {
-        let (kind, limit) = (kind.text(), kind.limit());
+        let (kind, limit) = (kind.one(), kind.limit());
         return Err(Error::TooLarge { path: path.to_owned(), kind, found: length, limit });
     }
     let mut prefix = [0; PREFIX];
@@ -112,11 +120,12 @@ pub fn write(path: &Path, kind: FileKind, content: &[u8]) -> Result<(), Error> {
     })
 }
 
-/// Reads a file of one of the given kinds; allocates no more than the file is long.
+/// Reads a file of one of the given kinds; allocates once, no more than the file is long. The content, which may be
+/// secret keys, is wiped when dropped.
 ///
 /// # Errors
 /// Every [`Error`] but those of the content's meaning.
-pub fn read(path: &Path, kinds: &[FileKind]) -> Result<(FileKind, Vec<u8>), Error> {
+pub fn read(path: &Path, kinds: &[FileKind]) -> Result<(FileKind, Zeroizing<Vec<u8>>), Error> {
     let io = |source| Error::Io { path: path.to_owned(), action: "read", source };
     let mut file = File::open(path).map_err(io)?;
     let found = file.metadata().map_err(io)?.len();
@@ -127,11 +136,13 @@ pub fn read(path: &Path, kinds: &[FileKind]) -> Result<(FileKind, Vec<u8>), Erro
     if found < expected {
         return Err(Error::Truncated { path: path.to_owned(), expected, found });
     }
-    let mut content = vec![];
-    file.take(length.saturating_add(1)).read_to_end(&mut content).map_err(io)?;
-    if content.len() as u64 != length || checksum(&header[..PREFIX], &content).as_bytes() != &header[PREFIX..]
-    {
-        return Err(Error::Altered { path: path.to_owned() });
+    let altered = || Error::Altered { path: path.to_owned() };
+    // A vector that grows would leave copies of secret keys behind.
+    let mut content = Zeroizing::new(vec![0; usize::try_from(length).map_err(|_| altered())?]);
+    file.read_exact(&mut content).map_err(io)?;
+    let is_longer = file.read(&mut [0]).map_err(io)? > 0;
+    if is_longer || checksum(&header[..PREFIX], &content).as_bytes() != &header[PREFIX..] {
+        return Err(altered());
     }
     Ok((kind, content))
 }
@@ -159,14 +170,13 @@ fn parse_header(path: &Path, header: &[u8], kinds: &[FileKind]) -> Result<(FileK
     }
     let kind = FileKind::ALL.into_iter().find(|kind| kind.code() == code);
     let Some(kind) = kind.filter(|kind| kinds.contains(kind)) else {
-        let expected: Vec<&str> = kinds.iter().map(|kind| kind.text()).collect();
-        let found =
-            kind.map_or_else(|| format!("file of unknown kind {code}"), |kind| kind.text().to_owned());
-        return Err(Error::Kind { path: path(), expected: expected.join(" or a "), found });
+        let expected: Vec<String> = kinds.iter().map(|kind| kind.one()).collect();
+        let found = kind.map_or_else(|| format!("a file of unknown kind {code}"), FileKind::one);
+        return Err(Error::Kind { path: path(), expected: expected.join(" or "), found });
     };
     if length > kind.limit() {
         let limit = kind.limit();
-        return Err(Error::TooLarge { path: path(), kind: kind.text(), found: length, limit });
+        return Err(Error::TooLarge { path: path(), kind: kind.one(), found: length, limit });
     }
     Ok((kind, length))
 }
@@ -197,10 +207,16 @@ pub fn write_atomically(
         builder.permissions(std::fs::Permissions::from_mode(if secret { 0o600 } else { 0o666 }));
     }
     let temporary = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(io)?;
-    let mut writer = std::io::BufWriter::new(temporary.as_file());
+    // What a buffer holds of a secret would stay in memory: secrets are written past it. A lost secret key cannot be made
+    // again, so it is on the disk before it replaces an older one.
+    let buffer = if secret { 0 } else { 1 << 16 };
+    let mut writer = std::io::BufWriter::with_capacity(buffer, temporary.as_file());
     fill(&mut writer).map_err(io)?;
     writer.flush().map_err(io)?;
     drop(writer);
+    if secret {
+        temporary.as_file().sync_all().map_err(io)?;
+    }
     temporary.persist(path).map_err(|error| io(error.error))?;
     Ok(())
 }
@@ -216,7 +232,7 @@ mod tests {
         let path = folder.path().join("a.cml");
         write(&path, FileKind::Client, b"content").unwrap();
         let both = [FileKind::Program, FileKind::Client];
-        assert_eq!(read(&path, &both).unwrap(), (FileKind::Client, b"content".to_vec()));
+        assert_eq!(read(&path, &both).unwrap(), (FileKind::Client, b"content".to_vec().into()));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -235,6 +251,7 @@ mod tests {
             message(&[FileKind::Client, FileKind::Program]),
             "a.cml is a client key, expected a client bundle or a program"
         );
+        assert_eq!(message(&[FileKind::EvaluationKey]), "a.cml is a client key, expected an evaluation key");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 2]).unwrap();
         assert_eq!(message(&[FileKind::ClientKey]), "a.cml is truncated: it has 60 bytes of 62");
@@ -251,9 +268,7 @@ mod tests {
         let mut huge = bytes;
         huge[23] = 1;
         std::fs::write(&path, huge).unwrap();
-        assert!(
-            message(&[FileKind::ClientKey]).contains("more than the 67108864 that a client key may have")
-        );
+        assert!(message(&[FileKind::ClientKey]).contains("more than the 1048576 that a client key may have"));
     }
 
     #[cfg(unix)]

@@ -6,6 +6,7 @@ mod error;
 pub mod file;
 pub mod message;
 mod print;
+mod scan;
 
 pub use check::Ciphertexts;
 pub use container::load_client;

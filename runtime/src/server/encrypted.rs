@@ -8,6 +8,7 @@ use crate::client::{EncryptedInputs, EncryptedOutputs, SeededList};
 use crate::kernels::{Factors, Tiles};
 use crate::program::message::ParameterSet;
 use rayon::prelude::*;
+use std::num::NonZeroUsize;
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::SeededLweCiphertextList;
 
@@ -36,7 +37,8 @@ pub struct Encrypted<'a> {
 }
 
 impl CheckedServer<'_> {
-    /// Runs all samples of the inputs, as many of them together as memory allows; `progress` is told each time how many bootstraps were finished, from any thread.
+    /// Runs all samples of the inputs, as many of them together as memory allows; `progress` is told each time how many
+    /// bootstraps were finished, from any thread.
     ///
     /// # Errors
     /// [`Error`] for a key or inputs of another program.
@@ -44,6 +46,21 @@ impl CheckedServer<'_> {
         &self,
         key: &ServerKey,
         inputs: &EncryptedInputs,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<EncryptedOutputs, Error> {
+        self.run_encrypted_together(key, inputs, self.samples_at_once(), progress)
+    }
+
+    /// The same with a number of samples that go through the program together: memory grows with it, and small programs
+    /// keep more threads busy.
+    ///
+    /// # Errors
+    /// As [`Self::run_encrypted`].
+    pub fn run_encrypted_together(
+        &self,
+        key: &ServerKey,
+        inputs: &EncryptedInputs,
+        together: NonZeroUsize,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<EncryptedOutputs, Error> {
         if key.program() != self.hash() {
@@ -56,7 +73,7 @@ impl CheckedServer<'_> {
             self.expect_inputs(&lists.iter().map(|list| list.bodies.len()).collect::<Vec<_>>())?;
         }
         let mut outputs = EncryptedOutputs { program: *self.hash(), samples: Vec::new() };
-        for samples in inputs.samples.chunks(self.samples_at_once()) {
+        for samples in inputs.samples.chunks(together.get()) {
             let expanded = (0..self.server().inputs.len()).map(|port| expand(key, samples, port)).collect();
             let mut executor =
                 Encrypted { key, parameters: self.parameters(), samples: samples.len(), progress };
@@ -68,9 +85,9 @@ impl CheckedServer<'_> {
     }
 
     /// How many samples may go through the program together.
-    fn samples_at_once(&self) -> usize {
+    fn samples_at_once(&self) -> NonZeroUsize {
         let widest = self.values().iter().map(|value| value.count).max().unwrap_or(0);
-        (CIPHERTEXTS_AT_ONCE / widest.max(1)).max(1)
+        NonZeroUsize::new(CIPHERTEXTS_AT_ONCE / widest.max(1)).unwrap_or(NonZeroUsize::MIN)
     }
 }
 

@@ -18,6 +18,9 @@ impl Switched {
     ///
     /// The expected rounding error of the mask, with half of the key's bits set, is taken from the body before that one is
     /// rounded: half the variance of plain rounding.
+    ///
+    /// # Panics
+    /// If the ciphertext has no body, or there are fewer than 1 or more than 63 bits of positions (in a debug build).
     pub fn switch(&mut self, ciphertext: &[u64], log2_positions: u32) {
         let (body, mask) = ciphertext.split_last().expect("a ciphertext has a body");
         let shift = 64 - log2_positions;

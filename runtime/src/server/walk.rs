@@ -8,6 +8,9 @@ use crate::units::GlweShape;
 /// Most coefficients of a test polynomial.
 const LARGEST_POLYNOMIAL: usize = 1 << 20;
 
+/// Most coefficients of all test polynomials of a program: 4 GiB.
+const MAX_COEFFICIENTS: u64 = 1 << 29;
+
 /// Most bytes of the ciphertexts of one value of one sample.
 const LARGEST_VALUE: u64 = 1 << 34;
 
@@ -92,13 +95,16 @@ impl<'a> CheckedServer<'a> {
                 Invalid::Mismatch { what: "a value has more ciphertexts than fit into memory" }.into()
             );
         }
+        let mut coefficients = 0;
         for (index, step) in server.steps.iter().enumerate() {
             if let Some(Action::Bootstrap(bootstrap)) = &step.action {
-                checked.check_positions(bootstrap).map_err(|what| Invalid::Step {
-                    index,
-                    node: step.node.clone(),
-                    what,
-                })?;
+                let refuse = |what| Invalid::Step { index, node: step.node.clone(), what };
+                checked.check_positions(bootstrap).map_err(refuse)?;
+                let size = u64::from(parameters.polynomial_size) << bootstrap.extension;
+                coefficients += bootstrap.tables.len() as u64 * size;
+                if coefficients > MAX_COEFFICIENTS {
+                    return Err(refuse("its tables and those before do not fit into memory").into());
+                }
             }
         }
         Ok(checked)

@@ -1,4 +1,4 @@
-use super::super::message::{DeclaredRange, Event, ParameterSet};
+use super::super::message::{DeclaredRange, ParameterSet};
 use super::*;
 use crate::reference::message::{Empty, Lookup, Op, Port, Quantizer, Table};
 use proptest::prelude::*;
@@ -69,16 +69,6 @@ fn clear_functions() -> [Graph; 3] {
 pub(in super::super) fn small_program() -> Program {
     let server = server();
     let [quantize, dequantize, quantized] = clear_functions();
-    let event = |extension, bootstraps| Event {
-        node: "relu".to_owned(),
-        count: 1,
-        norm2_squared_inputs: 2.0 - 2.0 * bootstraps,
-        norm2_squared_bootstraps: bootstraps,
-        extension,
-        spacing: SPACING,
-        width: 3,
-        measured_width: None,
-    };
     let client = Client {
         model: "small".to_owned(),
         program_hash: server.hash().to_vec(),
@@ -87,7 +77,7 @@ pub(in super::super) fn small_program() -> Program {
         dequantize: Some(dequantize),
         inputs: server.inputs.clone(),
         outputs: server.outputs.clone(),
-        events: vec![event(Some(0), 0.0), event(None, 1.0)],
+        events: events(&server).unwrap(),
         p_error_log2: Some(-30.0),
         ..Client::default()
     };
@@ -175,6 +165,17 @@ fn client_and_server_must_fit_together() {
     assert!(refusal(|client| client.quantize = client.dequantize.clone()).contains("not integer"));
     assert!(refusal(|client| client.events.clear()).contains("events"));
     assert!(refusal(|client| client.inputs[0].hi[0] = 1).contains("different inputs"));
+    let stated = "failure events are not those";
+    assert!(refusal(|client| client.events[0].norm2_squared_inputs = 1.0).contains(stated));
+    assert!(refusal(|client| client.events[0].node.clear()).contains(stated));
+    assert!(refusal(|client| client.events[1].spacing *= 2).contains(stated));
+    assert!(refusal(|client| client.events.truncate(1)).contains(stated));
+    assert!(
+        refusal(|client| client.parameters.as_mut().unwrap().ks_level = 5).contains("different parameters")
+    );
+    let mut measured = small_program();
+    measured.client.as_mut().unwrap().events[0].measured_width = Some(2);
+    measured.check().unwrap();
     let crossed =
         |client: &mut Client| client.declared = vec![DeclaredRange { lo: vec![1.0], hi: vec![0.0] }];
     assert_eq!(refusal(crossed), "x: the declared range is empty");

@@ -1,0 +1,69 @@
+//! What command-line tools say: results on standard output, everything else on standard error.
+//!
+//! `println!` and `eprintln!` panic when the reader of a pipe is gone. These do not.
+
+use std::io::{ErrorKind, IsTerminal, Result, Write};
+
+/// Prints the result of a command on standard output. A reader that closed its end has seen enough: that is no error.
+///
+/// # Errors
+/// Any other reason that standard output cannot be written for, such as a full disk.
+pub fn print(text: &str) -> Result<()> {
+    write_all(&mut std::io::stdout(), text)
+}
+
+/// Tells a person, not a pipe.
+pub fn note(text: &str) {
+    if std::io::stderr().is_terminal() {
+        say(text);
+    }
+}
+
+/// Tells everyone: something is not as it may seem.
+pub fn warn(text: &str) {
+    say(&format!("warning: {text}"));
+}
+
+/// Tells everyone why a command stopped.
+pub fn error(text: &str) {
+    say(&format!("error: {text}"));
+}
+
+/// A line on standard error. Where it cannot be written there is nobody to tell.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn write_all(to: &mut impl Write, text: &str) -> Result<()> {
+    // Flushed here, since a failure at the end of the process would go unnoticed.
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Failing(ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error_and_a_full_disk_is() {
+        assert!(write_all(&mut Failing(ErrorKind::BrokenPipe), "text").is_ok());
+        assert!(write_all(&mut Failing(ErrorKind::StorageFull), "text").is_err());
+        let mut written = vec![];
+        write_all(&mut written, "text").unwrap();
+        assert_eq!(written, b"text");
+    }
+}
