@@ -1,7 +1,7 @@
 //! What MLIR has to say, as the errors of a command.
 
 use anyhow::anyhow;
-use cml_dialects::ffi::{location_file, location_name};
+use cml_dialects::ffi::{diagnostic_text, location_file, location_name};
 use melior::Context;
 use melior::diagnostic::{Diagnostic, DiagnosticSeverity};
 use std::cell::RefCell;
@@ -43,7 +43,7 @@ fn text(diagnostic: &Diagnostic<'_>) -> String {
 }
 
 fn placed(diagnostic: &Diagnostic<'_>) -> String {
-    let message = diagnostic.to_string();
+    let message = diagnostic_text(diagnostic);
     let place = location_file(diagnostic.location())
         .map(|(file, line, column)| format!("{file}:{line}:{column}"))
         .or_else(|| location_name(diagnostic.location()));
