@@ -264,6 +264,20 @@ pub enum Fault {
     /// A computation on integers that come from the outside.
     #[error("it computes on integers that are not constant; cast them to float before")]
     Integers,
+    /// An operation on the integers of a quantizer.
+    #[error(
+        "it reads the integers of a quantizer; only Clip may stand between QuantizeLinear and DequantizeLinear, move it \
+         behind the latter"
+    )]
+    Stored,
+    /// A quantizer of a form that is not supported.
+    #[error("its quantizer has {found}, supported: {supported}")]
+    Quantizer {
+        /// What it has.
+        found: String,
+        /// What would do.
+        supported: &'static str,
+    },
     /// A kind of number that is not supported.
     #[error("elements of type {found} are not supported; use float32")]
     DataType {

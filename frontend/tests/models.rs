@@ -267,3 +267,44 @@ fn the_model_that_is_damaged_is_sound() {
     let y = run(&sound_model(), &[1.0, -1.0]).swap_remove(0);
     assert!((y.as_floats().unwrap().sum() - 1.0).abs() < 1e-6);
 }
+
+const QUANTIZED: [(&str, usize); 2] = [("qat100_30", 480), ("digits_mlp_qat", 344)];
+const EXPORTS: [&str; 4] = ["qonnx", "cml", "qcdq", "qcdq_dyn"];
+
+/// The logits and the number of right answers are those of brevitas, whichever way it exports.
+#[test]
+fn quantized_networks_give_the_logits_of_their_training() {
+    for ((name, right), export) in QUANTIZED.into_iter().flat_map(|name| EXPORTS.map(|export| (name, export)))
+    {
+        let path = network(name).join(format!("model_{export}.onnx"));
+        let graph = import(&path, &ImportOptions::default()).unwrap().graph;
+        assert_eq!(graph.inputs.len(), 1, "biases are no inputs");
+        let quantizers =
+            graph.nodes.iter().filter(|node| matches!(node.op, Some(Op::FakeQuantize(_)))).count();
+        assert_eq!(
+            quantizers,
+            graph.nodes.iter().filter(|node| matches!(node.op, Some(Op::Gemm(_)))).count() * 2
+        );
+        let source = |array: &str| ArraySource {
+            path: network(name).join("data.npz"),
+            name: Some(array.to_owned()),
+            rows: None,
+        };
+        let samples = source("x_test").load_floats().unwrap();
+        let logits = source("logits").load_floats().unwrap();
+        let labels = source("y_test").load_integers().unwrap();
+        let evaluator = Evaluator::new(&graph).unwrap();
+        let mut agreeing = 0;
+        for ((sample, expected), label) in samples.outer_iter().zip(logits.outer_iter()).zip(labels.iter()) {
+            let sample = sample.insert_axis(ndarray::Axis(0)).to_owned();
+            let found = evaluator.run(&[Value::from(sample)]).unwrap().swap_remove(0);
+            let found: Vec<f32> = found.as_floats().unwrap().iter().copied().collect();
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() <= 1e-5, "{name} {export}: {found} for {expected}");
+            }
+            let best = (0..found.len()).rev().max_by(|a, b| found[*a].total_cmp(&found[*b])).unwrap();
+            agreeing += usize::from(best as i64 == *label);
+        }
+        assert_eq!(agreeing, right, "{name} {export}");
+    }
+}

@@ -53,3 +53,20 @@ func.func @main(%x: tensor<1x2xf32>, %b: tensor<2x2xf32>) -> tensor<1x2xf32> {
   %y = nn.gemm %x, %b alpha 2.0 beta 1.0 : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32>
   return %y : tensor<1x2xf32>
 }
+
+// -----
+
+// Weights that a quantizer makes: the constant below it is transposed, its axis follows, and alpha stays outside.
+// CHECK-LABEL: @main
+// CHECK-DAG:     %[[B:.*]] = nn.constant dense<{{\[}}[1.000000e+00, 4.000000e+00], [2.000000e+00, 5.000000e+00], [3.000000e+00, 6.000000e+00]]> : tensor<3x2xf32>
+// CHECK-DAG:     %[[ALPHA:.*]] = nn.constant dense<2.000000e+00> : tensor<f32>
+// CHECK:         %[[W:.*]] = nn.fake_quantize %[[B]] scales [1.000000e+00, 5.000000e-01] zero_points [0, 0] axis 1 range -7 to 15
+// CHECK:         %[[P:.*]] = nn.matmul %{{.*}}, %[[W]]
+// CHECK-NEXT:    %[[Y:.*]] = nn.mul %[[P]], %[[ALPHA]]
+// CHECK-NEXT:    return %[[Y]]
+func.func @main(%x: tensor<1x3xf32>) -> tensor<1x2xf32> {
+  %b = nn.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
+  %w = nn.fake_quantize %b scales [1.0, 0.5] zero_points [0, 0] axis 0 range -7 to 15 : tensor<2x3xf32>
+  %y = nn.gemm %x, %w alpha 2.0 beta 1.0 transpose_b : (tensor<1x3xf32>, tensor<2x3xf32>) -> tensor<1x2xf32>
+  return %y : tensor<1x2xf32>
+}

@@ -135,6 +135,41 @@ def activations(cases):
                 cases.add("Clip", [x], bounds)
 
 
+def quantizers(cases):
+    """Q, Clip, DQ as brevitas writes them, and weights stored as integers."""
+    if cases.opset < 10:
+        return
+    kinds = [np.int8, np.uint8] + ([np.int16, np.uint16] if cases.opset >= 21 else [])
+    for kind in kinds:
+        zero = 3 if kind in (np.uint8, np.uint16) else -1
+        scale, zero = np.array(0.37, np.float32), np.array(zero, kind)
+        chain = ["QuantizeLinear", "DequantizeLinear"]
+        # Clip knows integers since opset 12, those of 8 bits only in onnxruntime.
+        if cases.opset >= 12 and kind in (np.int8, np.uint8):
+            chain.insert(1, "Clip")
+        nodes, value = [], "x0"
+        for op in chain:
+            result = "y0" if op == "DequantizeLinear" else op
+            inputs = [value, "c2", "c3"] if op == "Clip" else [value, "c0", "c1"]
+            nodes.append(helper.make_node(op, inputs, [result], name=f"the_{op}"))
+            value = result
+        bounds = [np.array(bound, kind) for bound in (1, 6)] if "Clip" in chain else []
+        for x in [cases.floats(1, 16) * 3, cases.floats(1, 2, 3)]:
+            cases.add("QuantizeLinear", [x], [scale, zero, *bounds], nodes=nodes)
+        stored = np.array([[3, 0, 7], [1, 2, 5]], kind)
+        for axis in [0, 1, -1] if cases.opset >= 13 else [None]:
+            count = 1 if axis is None else stored.shape[axis]
+            scales = np.linspace(0.1, 0.7, count, dtype=np.float32) if count > 1 else scale
+            zeros = np.full(scales.shape, 2, kind)
+            attributes = {} if axis is None else {"axis": axis}
+            nodes = [
+                helper.make_node("DequantizeLinear", ["c0", "c1", "c2"], ["w"], **attributes),
+                # Not a product, which onnxruntime fuses with it into a kernel that is exact to three digits only.
+                helper.make_node("Add", ["x0", "w"], ["y0"]),
+            ]
+            cases.add("DequantizeLinear", [cases.floats(1, 2, 3)], [stored, scales, zeros], nodes=nodes)
+
+
 def movement(cases):
     x = cases.floats(1, 2, 1, 3)
     axes_of = lambda *axes: np.array(axes, np.int64)
@@ -255,7 +290,7 @@ def write_cases(folder):
     folder = pathlib.Path(folder)
     for opset in OPSETS:
         cases = Cases(folder, opset)
-        for family in [linear, arithmetic, activations, movement, statistics, numbers, networks]:
+        for family in [linear, arithmetic, activations, quantizers, movement, statistics, numbers, networks]:
             family(cases)
 
 
@@ -271,7 +306,7 @@ def check_schemas(page):
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")]
     for name, versions, attributes, _ in rows[1:]:
         schemas = history[name]
-        first = max(version for version in schemas if version <= oldest)
+        first = max((version for version in schemas if version <= oldest), default=oldest)
         expected = [version for version in sorted(schemas) if version >= first]
         found = [int(version) for version in versions.split(", ")]
         if found != expected:

@@ -1,10 +1,10 @@
 //! What an operator's file sees of its node, and how it makes operations.
 
 use super::ops::Operator;
-use super::proto::{Attribute, AttributeType, Node, Tensor};
+use super::proto::{Attribute, AttributeType, DataType, Node, Tensor};
 use super::tensor;
 use crate::error::Fault;
-use cml_runtime::reference::message::{Element, Graph, Op, Tensor as Constant};
+use cml_runtime::reference::message::{Element, Graph, Op, Quantizer, Tensor as Constant};
 use cml_runtime::reference::{self, TensorType, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +20,15 @@ pub(crate) enum Operand {
         name: String,
         /// What it is.
         value: Value,
+        /// How the file stores it, where it is as stored: a zero point tells the integers of its quantizer.
+        kind: Option<DataType>,
+    },
+    /// Integers that a quantizer makes of floats. The dialect `nn` has none, so they wait for the way back.
+    Stored {
+        /// The floats.
+        source: Box<Self>,
+        /// What makes integers of them.
+        quantizer: Quantizer,
     },
     /// A value of the graph.
     Computed {
@@ -41,6 +50,7 @@ impl Operand {
         match self {
             Self::Constant { value, .. } => value.tensor_type(),
             Self::Computed { tensor_type, .. } => tensor_type.clone(),
+            Self::Stored { source, .. } => TensorType::new(source.shape(), Element::I64),
         }
     }
 }
@@ -59,7 +69,11 @@ impl Builder {
     pub(crate) fn number(&mut self, operand: &Operand) -> u32 {
         match operand {
             Operand::Computed { number, .. } => *number,
-            Operand::Constant { id, name, value } => {
+            Operand::Stored { source, quantizer } => {
+                let source = self.number(source);
+                self.graph.push("", Op::Quantize(quantizer.clone()), [source])
+            }
+            Operand::Constant { id, name, value, .. } => {
                 if let Some(number) = self.numbers.get(id) {
                     return *number;
                 }
@@ -71,9 +85,9 @@ impl Builder {
     }
 
     /// A new constant.
-    pub(crate) fn constant(&mut self, name: &str, value: Value) -> Operand {
+    pub(crate) fn constant(&mut self, name: &str, value: Value, kind: Option<DataType>) -> Operand {
         self.constants += 1;
-        Operand::Constant { id: self.constants, name: name.to_owned(), value }
+        Operand::Constant { id: self.constants, name: name.to_owned(), value, kind }
     }
 }
 
@@ -112,7 +126,7 @@ impl NodeContext<'_> {
         match self.optional(index) {
             None => Ok(None),
             Some(Operand::Constant { value, .. }) => Ok(Some(value)),
-            Some(Operand::Computed { .. }) => Err(Fault::NotConstant { index, name }),
+            Some(_) => Err(Fault::NotConstant { index, name }),
         }
     }
 
@@ -198,10 +212,26 @@ impl NodeContext<'_> {
         self.node.output.get(index).is_some_and(|name| !name.is_empty())
     }
 
+    /// An attribute that is text.
+    pub(crate) fn text_attribute(&self, name: &str) -> Result<Option<String>, Fault> {
+        let attribute = self.attribute(name, AttributeType::String, "a string")?;
+        Ok(attribute.map(|attribute| String::from_utf8_lossy(&attribute.s).into_owned()))
+    }
+
     /// A constant result.
     pub(crate) fn fold(&mut self, value: Value) -> Operand {
         let name = self.node.output.iter().find(|name| !name.is_empty()).map_or(self.name, String::as_str);
-        self.builder.constant(name, value)
+        self.builder.constant(name, value, None)
+    }
+
+    /// A constant result that is as the file stores it.
+    pub(crate) fn fold_stored(&mut self, value: Value, stored: DataType) -> Operand {
+        match self.fold(value) {
+            Operand::Constant { id, name, value, .. } => {
+                Operand::Constant { id, name, value, kind: Some(stored) }
+            }
+            other => other,
+        }
     }
 
     /// The result of an operation: computed now where every operand is constant, in the graph otherwise.
@@ -210,12 +240,20 @@ impl NodeContext<'_> {
             .iter()
             .map(|operand| match operand {
                 Operand::Constant { value, .. } => Some(value),
-                Operand::Computed { .. } => None,
+                _ => None,
             })
             .collect();
         if let Some(constants) = constants {
             let value = op.run(&constants)?;
             return Ok(self.fold(value));
+        }
+        self.push(op, operands)
+    }
+
+    /// The result of an operation in the graph, also where every operand is constant.
+    pub(crate) fn push(&mut self, op: Op, operands: &[Operand]) -> Result<Operand, Fault> {
+        if operands.iter().any(|operand| matches!(operand, Operand::Stored { .. })) {
+            return Err(Fault::Stored);
         }
         let types: Vec<TensorType> = operands.iter().map(Operand::tensor_type).collect();
         if needs_floats(&op) && types.iter().any(|found| found.element == Element::I64) {

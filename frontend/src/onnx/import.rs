@@ -3,7 +3,7 @@
 use super::context::{Builder, NodeContext, Operand};
 use super::ops::{self, Operator};
 use super::order::{node_name, order};
-use super::proto::{self, Node};
+use super::proto::{self, DataType, Node};
 use super::{dims, tensor};
 use crate::error::{Fault, ImportError};
 use cml_dialects::nn;
@@ -140,7 +140,8 @@ impl<'a> Import<'a> {
         for stored in &graph.initializer {
             let fault = |fault| ImportError::Initializer { name: stored.name.clone(), fault };
             let value = tensor::value(stored, self.source.folder).map_err(fault)?;
-            let constant = self.builder.constant(&stored.name, value);
+            let kind = DataType::try_from(stored.data_type).ok();
+            let constant = self.builder.constant(&stored.name, value, kind);
             self.values.insert(&stored.name, constant);
         }
         Ok(())
@@ -154,8 +155,13 @@ impl<'a> Import<'a> {
     ) -> Result<(), ImportError> {
         let name = node_name(index, node);
         let opset = self.opset;
-        let operator = ops::find(&node.op_type)
-            .filter(|operator| is_onnx(&node.domain) && operator.version(opset).is_some())
+        let known = if is_onnx(&node.domain) {
+            ops::find(&node.op_type)
+        } else {
+            ops::find_in(&node.domain, &node.op_type)
+        };
+        let operator = known
+            .filter(|operator| operator.version(opset).is_some())
             .ok_or_else(|| unsupported(&name, node, opset, sets))?;
         let results = self.run(&name, node, operator);
         let results = results.map_err(|fault| {

@@ -6,4 +6,5 @@ pub(crate) mod import;
 pub(crate) mod ops;
 mod order;
 pub mod proto;
+mod quantizer;
 mod tensor;

@@ -5,6 +5,7 @@
 use super::{ALWAYS, Operator};
 use crate::error::Fault;
 use crate::onnx::context::{NodeContext, Operand};
+use crate::onnx::proto::DataType;
 use cml_runtime::reference::Value;
 
 pub(super) const OPERATOR: Operator = Operator {
@@ -27,6 +28,11 @@ pub(super) const OPERATOR: Operator = Operator {
 
 fn import(context: &mut NodeContext<'_>) -> Result<Vec<Operand>, Fault> {
     let value = value(context)?;
+    let tensor = context.node.attribute.iter().find(|attribute| attribute.name == "value");
+    let stored = tensor.and_then(|attribute| DataType::try_from(attribute.t.as_ref()?.data_type).ok());
+    if let Some(stored) = stored {
+        return Ok(vec![context.fold_stored(value, stored)]);
+    }
     Ok(vec![context.fold(value)])
 }
 

@@ -17,6 +17,14 @@ macro_rules! operators {
     };
 }
 
+mod quant;
+
+/// Operators of the domains of QONNX: quantizers as brevitas exports them.
+static QONNX: &[&Operator] = &[&quant::INT_QUANT, &quant::OPERATOR];
+
+/// Domains under which the operators of QONNX are found.
+const QONNX_DOMAINS: [&str; 2] = ["onnx.brevitas", "qonnx.custom_op.general"];
+
 operators! {
     add,
     argmax,
@@ -25,6 +33,7 @@ operators! {
     clip,
     concat,
     constant,
+    dequantize_linear,
     div,
     dropout,
     elu,
@@ -35,6 +44,7 @@ operators! {
     matmul,
     mul,
     neg,
+    quantize_linear,
     relu,
     reshape,
     sigmoid,
@@ -115,8 +125,18 @@ pub(crate) fn find(name: &str) -> Option<&'static Operator> {
     OPERATORS.iter().copied().find(|operator| operator.name == name)
 }
 
+/// The operator of a name in a domain other than ONNX' own.
+pub(crate) fn find_in(domain: &str, name: &str) -> Option<&'static Operator> {
+    let known = QONNX.iter().copied().filter(|_| QONNX_DOMAINS.contains(&domain));
+    known.into_iter().find(|operator| operator.name == name)
+}
+
 /// What to tell somebody whose operator is not supported: those with a similar name, or else all.
 pub(crate) fn hint(name: &str) -> String {
+    if name == "DynamicQuantizeLinear" {
+        let reason = "its scale depends on the encrypted input; quantize statically, with QuantizeLinear";
+        return reason.to_owned();
+    }
     let name: String = name.chars().take(64).collect::<String>().to_lowercase();
     let mut names: Vec<(usize, &str)> = OPERATORS
         .iter()
@@ -164,6 +184,11 @@ pub fn supported_operators_markdown() -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(page, "| {name} | {versions} | {attributes} | {} |", operator.limits);
     }
+    let _ = writeln!(page, "\nQuantizers of the domains `{}`:\n", QONNX_DOMAINS.join("` and `"));
+    for operator in QONNX {
+        let attributes: Vec<String> = operator.attributes.iter().map(attribute_text).collect();
+        let _ = writeln!(page, "- {}: {}; {}", operator.name, attributes.join(", "), operator.limits);
+    }
     page
 }
 
@@ -205,7 +230,8 @@ mod tests {
     fn versions_ascend_and_reach_back_to_the_oldest_opset() {
         for operator in OPERATORS {
             assert!(operator.versions.windows(2).all(|pair| pair[0] < pair[1]), "{}", operator.name);
-            assert!(operator.version(OLDEST_OPSET).is_some(), "{}", operator.name);
+            let is_later = operator.name.ends_with("quantizeLinear") || operator.name == "QuantizeLinear";
+            assert_eq!(operator.version(OLDEST_OPSET).is_some(), !is_later, "{}", operator.name);
             assert!(operator.versions.iter().all(|version| *version <= NEWEST_OPSET), "{}", operator.name);
         }
     }
