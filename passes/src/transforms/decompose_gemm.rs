@@ -4,12 +4,15 @@
 //! After:  `%p = nn.matmul %a, %w`, `%y = nn.add %p, %d`, `w = 2 b^T`, `d = c / 2`
 //!                                                                  (tested: lit-tests/passes/decompose-gemm.mlir)
 //!
+//! A B that is a quantizer of a constant stays one: the constant is transposed, and `alpha` multiplies the product.
 //! Guarantees: no `nn.gemm` with a constant B remains, and the weights that come of one are a constant of shape [K, N].
 
 use super::rewrite::Replacement;
 use crate::framework::{Pass, PassError, PassInfo, Preserves};
-use cml_dialects::ir::{Attributes, Make, f32_tensor, functions, op_name, operand, result, tensor_shape};
-use cml_dialects::nn::constant_floats;
+use cml_dialects::ir::{
+    Attributes, Make, defining_op, f32_tensor, functions, op_name, operand, result, tensor_shape,
+};
+use cml_dialects::nn::{constant_floats, fake_quantize, interpret::quantizer};
 use melior::Context;
 use melior::ir::operation::OperationLike;
 use melior::ir::{OperationRef, Value, ValueLike};
@@ -45,7 +48,10 @@ impl Pass for DecomposeGemm {
 
 fn decompose<'c>(context: &'c Context, op: OperationRef<'c, '_>) -> Result<(), PassError> {
     let attributes = Attributes(op);
-    let Some((shape, values)) = constant_floats(operand(op, 1)?) else { return Ok(()) };
+    let b = operand(op, 1)?;
+    let quantize = defining_op(b).filter(|producer| op_name(*producer) == "nn.fake_quantize");
+    let stored = quantize.map_or(Ok(b), |quantize| operand(quantize, 0))?;
+    let Some((shape, values)) = constant_floats(stored) else { return Ok(()) };
     let [rows, columns] = shape[..] else { return Ok(()) };
     let place = Replacement::of(context, op)?;
     let alpha = attributes.f64("alpha")?;
@@ -54,14 +60,21 @@ fn decompose<'c>(context: &'c Context, op: OperationRef<'c, '_>) -> Result<(), P
     } else {
         (values, [rows, columns])
     };
-    let weights = place.constant(&shape, &scaled(&weights, alpha))?;
+    let weights = match quantize {
+        None => place.constant(&shape, &scaled(&weights, alpha))?,
+        Some(op) => requantized(context, place, op, (&shape, &weights), attributes.has("transpose_b"))?,
+    };
     let input = if attributes.has("transpose_a") {
         transpose(context, place, operand(op, 0)?)?
     } else {
         operand(op, 0)?
     };
     let ty = result(op)?.r#type();
-    let product = place.insert(place.new_op("nn.matmul").operands(&[input, weights]).result(ty))?;
+    let mut product = place.insert(place.new_op("nn.matmul").operands(&[input, weights]).result(ty))?;
+    if quantize.is_some() {
+        // Inside of the weights it would change which of them are integers.
+        product = times(place, product, alpha)?;
+    }
     let value = match op.operand(2) {
         Err(_) => product,
         Ok(bias) => {
@@ -71,6 +84,23 @@ fn decompose<'c>(context: &'c Context, op: OperationRef<'c, '_>) -> Result<(), P
     };
     place.replace_by(value);
     Ok(())
+}
+
+/// The quantizer of a B on a constant that is transposed or not.
+fn requantized<'c, 'a>(
+    context: &'c Context,
+    place: Replacement<'c, 'a>,
+    quantize: OperationRef<'c, 'a>,
+    (shape, weights): (&[u64], &[f32]),
+    is_transposed: bool,
+) -> Result<Value<'c, 'a>, PassError> {
+    let mut quantizer = quantizer(quantize)?;
+    if is_transposed && quantizer.scales.len() > 1 {
+        quantizer.axis = 1 - quantizer.axis.min(1);
+    }
+    let weights = place.constant(shape, weights)?;
+    let new = place.new_op("nn.fake_quantize").operands(&[weights]).result(weights.r#type());
+    Ok(place.insert(fake_quantize(Make(context), new, &quantizer))?)
 }
 
 fn scaled(values: &[f32], factor: f64) -> Vec<f32> {
