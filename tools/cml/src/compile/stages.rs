@@ -6,7 +6,7 @@ use super::source::{Level, Source};
 use anyhow::{Result, anyhow, bail};
 use cml_backend::{DECLARED_HIGHS, DECLARED_LOWS, Provenance, encrypted_graph, program_of, quantized_graph};
 use cml_dialects::ffi::set_attribute;
-use cml_dialects::ir::{Function, Make, module_op};
+use cml_dialects::ir::{Function, Make, module_op, node_name};
 use cml_dialects::nn::MAIN;
 use cml_dialects::qnn::CLIENT_IN;
 use cml_passes::parameters::Machine;
@@ -143,9 +143,12 @@ impl<'c> Compiler<'c> {
         } else if !self.settings.configuration.products.is_empty() {
             self.settings.configuration.apply(self.context, &self.source.module)?;
         } else if found < count {
+            let names: Vec<String> = needed.iter().take(3).map(|product| node_name(*product)).collect();
+            let (names, more) = (names.join(", "), if count > 3 { ", ..." } else { "" });
             bail!(
-                "the network has {count} matrix products without quantizers, and there is no calibration data to find some; \
-                 give --calibration x.npy (or data.npz:name), or --config with the scales of an earlier compilation"
+                "the network has {count} matrix products without quantizers ({names}{more}), and there is no calibration \
+                 data to find some; give --calibration x.npy (or data.npz:name), or --config with the scales of an earlier \
+                 compilation, or put a quantizer before the input of each in the network"
             );
         }
         self.settings.configuration.record(&self.source.module)?;
