@@ -226,6 +226,10 @@ impl Search<'_> {
 
     /// Shares the budget at this set, and keeps the set if it is the best.
     fn try_set(&mut self, point: &Point, set: ParameterSet, least: &[usize], keyswitch: f64) {
+        // Keys that no server would expand.
+        if set.check().is_err() {
+            return;
+        }
         let phases = self.phases.iter().zip(least);
         let ways: Vec<Vec<Way>> =
             phases.map(|(phase, first)| self.ways(phase, *first, point, &set, keyswitch)).collect();

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn every_candidate_can_be_run() {
+    fn every_candidate_can_be_run_unless_its_keys_are_too_large() {
         for shape in shapes() {
             for small in small_dimensions(350) {
                 let keyswitches =
@@ -132,7 +132,7 @@ mod tests {
                 for bootstrap in bootstrap_decompositions(shape) {
                     for keyswitch in &keyswitches {
                         let set = parameter_set(shape, small, bootstrap, *keyswitch);
-                        assert_eq!(set.check(), Ok(()));
+                        assert!(set.check().is_ok() || shape.polynomial_size >= 1 << 15, "{set:?}");
                         assert_eq!(set.check_security(), Ok(()));
                     }
                 }

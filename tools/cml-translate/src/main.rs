@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     match perform(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            cml_runtime::output::error(&error.to_string());
             ExitCode::FAILURE
         }
     }

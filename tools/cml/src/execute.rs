@@ -1,9 +1,10 @@
 //! The commands of client and server, on files; `cml-run` has them as well.
 
 use crate::arguments::{DecryptArguments, EncryptArguments, ExportArguments, KeygenArguments, RunArguments};
-use crate::progress::{Bootstraps, note, warn};
+use crate::progress::Bootstraps;
 use anyhow::Result;
 use cml_runtime::commands::{self, EncryptOptions};
+use cml_runtime::output::{note, warn};
 use cml_runtime::program::load_client;
 
 /// Writes the client's part of a program.

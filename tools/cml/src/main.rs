@@ -14,25 +14,24 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match perform(Arguments::parse().command) {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            cml_runtime::output::error(&error.to_string());
             ExitCode::FAILURE
         }
     }
 }
 
-fn perform(command: Command) -> anyhow::Result<ExitCode> {
+fn perform(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Compile(arguments) => compile::compile(&arguments)?,
-        Command::Inspect(arguments) => inspect::inspect(&arguments)?,
-        Command::ExportClient(arguments) => execute::export_client(&arguments)?,
-        Command::Keygen(arguments) => execute::keygen(&arguments)?,
-        Command::Encrypt(arguments) => execute::encrypt(arguments)?,
-        Command::Run(arguments) => execute::run(&arguments)?,
-        Command::Decrypt(arguments) => execute::decrypt(&arguments)?,
-        Command::Predict(arguments) => predict::predict(&arguments)?,
-        Command::Verify(arguments) => return verify::verify(&arguments),
+        Command::Compile(arguments) => compile::compile(&arguments),
+        Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::ExportClient(arguments) => execute::export_client(&arguments),
+        Command::Keygen(arguments) => execute::keygen(&arguments),
+        Command::Encrypt(arguments) => execute::encrypt(arguments),
+        Command::Run(arguments) => execute::run(&arguments),
+        Command::Decrypt(arguments) => execute::decrypt(&arguments),
+        Command::Predict(arguments) => predict::predict(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -3,12 +3,13 @@
 use crate::arguments::{Mode, PredictArguments};
 use crate::compile::configuration::Configuration;
 use crate::execute::{warn_of_clipping, warn_of_wrong_results};
-use crate::progress::{Bootstraps, print};
+use crate::progress::Bootstraps;
 use anyhow::{Result, anyhow, bail};
 use cml_frontend::ImportOptions;
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::client;
 use cml_runtime::commands::{self, Error, Named, Seconds, load_arrays, save_array};
+use cml_runtime::output::print;
 use cml_runtime::program::Invalid;
 use cml_runtime::program::message::Program;
 use cml_runtime::reference::{Evaluator, Value};
@@ -69,7 +70,11 @@ pub(crate) fn predict(arguments: &PredictArguments) -> Result<()> {
     save(&program, &outputs, &arguments.output)?;
     warn_of_clipping(outcome.clipped);
     warn_of_wrong_results(outcome.out_of_range);
-    print(&if arguments.json { serde_json::to_string_pretty(&outcome)? + "\n" } else { outcome.to_string() })
+    Ok(print(&if arguments.json {
+        serde_json::to_string_pretty(&outcome)? + "\n"
+    } else {
+        outcome.to_string()
+    })?)
 }
 
 fn in_integers(

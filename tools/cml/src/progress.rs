@@ -1,8 +1,6 @@
 //! Progress for people: on a terminal only, silent into a pipe.
 
-use anyhow::{Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
 /// The stages of a compilation, one after the other on one line.
@@ -49,25 +47,4 @@ impl Drop for Bootstraps {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
-}
-
-/// Prints the result of a command on stdout.
-pub(crate) fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(|error| anyhow!("cannot write standard output: {error}")),
-    }
-}
-
-/// Tells a person, not a pipe.
-pub(crate) fn note(text: &str) {
-    if std::io::stderr().is_terminal() {
-        eprintln!("{text}");
-    }
-}
-
-/// Tells everyone: something is not as it may seem.
-pub(crate) fn warn(text: &str) {
-    eprintln!("warning: {text}");
 }

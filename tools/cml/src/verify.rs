@@ -4,13 +4,12 @@ use crate::arguments::VerifyArguments;
 use crate::compile::compile_program;
 use crate::compile::configuration::Configuration;
 use crate::compile::stages::{Settings, machine};
-use crate::progress::print;
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
+use cml_runtime::output::print;
 use cml_runtime::program::message::{Action, Client, Program, Server, Step};
-use std::process::ExitCode;
 
 /// Compiles again and compares; fails with what differs.
-pub(crate) fn verify(arguments: &VerifyArguments) -> Result<ExitCode> {
+pub(crate) fn verify(arguments: &VerifyArguments) -> Result<()> {
     let program = Program::load(&arguments.program)?;
     let place = arguments.program.display();
     let configuration = Configuration::parse(&program.configuration)
@@ -28,12 +27,10 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<ExitCode> {
     }
     differences.extend(compare(&program, &again));
     if differences.is_empty() {
-        print(&format!("{place} is what {} compiles to\n", arguments.model.display()))?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(print(&format!("{place} is what {} compiles to\n", arguments.model.display()))?);
     }
-    eprintln!("error: {place} is not what {} compiles to", arguments.model.display());
-    differences.iter().for_each(|difference| eprintln!("  {difference}"));
-    Ok(ExitCode::FAILURE)
+    let differences = differences.join("\n  ");
+    bail!("{place} is not what {} compiles to\n  {differences}", arguments.model.display())
 }
 
 /// One line for each difference that matters to client or server.

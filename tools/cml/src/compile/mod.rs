@@ -33,7 +33,7 @@ pub(crate) fn compile(arguments: &CompileArguments) -> Result<()> {
             // The program last: whoever waits for it finds the rest in place.
             save_text(save, &configuration.to_json())?;
             program.save(&arguments.output)?;
-            progress::note(&summary(&program)?);
+            cml_runtime::output::note(&summary(&program)?);
         }
         Some(level) => {
             let (text, configuration) = with_compiler(&arguments.model, settings, |mut compiler| {
