@@ -174,9 +174,3 @@ pub fn movement(
 pub fn is_movement(op: OperationRef<'_, '_>) -> bool {
     matches!(op_name(op).split_once('.'), Some((_, "reshape" | "transpose" | "concat")))
 }
-
-/// The raw handle of an op, as a map key.
-#[must_use]
-pub fn op_key(op: OperationRef<'_, '_>) -> usize {
-    op.to_raw().ptr as usize
-}

@@ -11,7 +11,7 @@ use melior::StringRef;
 use melior::diagnostic::Diagnostic;
 use melior::dialect::{DialectHandle, DialectRegistry};
 use melior::ir::attribute::{Attribute, AttributeLike, DenseElementsAttribute};
-use melior::ir::{Location, Module, OperationRef, Type, TypeLike, Value, ValueLike};
+use melior::ir::{Location, Module, OperationRef, Type, TypeLike};
 use mlir_sys::*;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::fmt::Write;
@@ -371,11 +371,6 @@ pub fn set_attribute<'c>(op: OperationRef<'c, '_>, name: &str, value: Attribute<
 /// Removes an attribute; false if there was none.
 pub fn remove_attribute(op: OperationRef<'_, '_>, name: &str) -> bool {
     unsafe { mlirOperationRemoveAttributeByName(op.to_raw(), StringRef::new(name).to_raw()) }
-}
-
-/// Sets the type of a value, for a narrower range of the same kind of tensor.
-pub fn set_type<'c>(value: Value<'c, '_>, ty: Type<'c>) {
-    unsafe { mlirValueSetType(value.to_raw(), ty.to_raw()) }
 }
 
 /// Whether a type is f32.

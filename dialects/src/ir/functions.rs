@@ -1,7 +1,6 @@
 //! Functions: found, read, built and replaced.
 
 use super::{Attributes, IrError, Make, block_ops, expected, op_name, operands};
-use crate::ffi;
 use melior::Context;
 use melior::ir::attribute::{Attribute, StringAttribute, TypeAttribute};
 use melior::ir::operation::{Operation, OperationLike};
@@ -84,13 +83,6 @@ impl<'c, 'a> Function<'c, 'a> {
     #[must_use]
     pub fn output_names(self) -> Vec<String> {
         names(self.op, OUTPUT_NAMES, self.results().len(), "result")
-    }
-
-    /// Replaces the function's type by that of its block's arguments and of what it returns.
-    pub fn update_type(self, context: &'c Context) {
-        let of = |values: Vec<Value<'c, 'a>>| values.iter().map(|value| value.r#type()).collect::<Vec<_>>();
-        let ty = FunctionType::new(context, &of(self.arguments()), &of(self.results()));
-        ffi::set_attribute(self.op, "function_type", TypeAttribute::new(ty.into()).into());
     }
 }
 

@@ -24,6 +24,9 @@ use std::time::Instant;
 struct Outcome {
     mode: &'static str,
     samples: usize,
+    /// The class of each sample, where the first output is a row of scores, or one integer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predictions: Option<Vec<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     correct: Option<usize>,
     /// Not rounded.
@@ -38,6 +41,9 @@ struct Outcome {
     out_of_range: u64,
     seconds: Seconds,
 }
+
+/// Most predictions that are shown to a person.
+const SHOWN: usize = 20;
 
 /// Predicts, and prints what came of it.
 pub(crate) fn predict(arguments: &PredictArguments) -> Result<()> {
@@ -61,6 +67,7 @@ pub(crate) fn predict(arguments: &PredictArguments) -> Result<()> {
         _ => in_integers(&program, &arrays, arguments)?,
     };
     outcome.samples = samples;
+    outcome.predictions = outputs.first().and_then(|output| classes(output).ok());
     if let Some(labels) = labels {
         let classes = classes(outputs.first().ok_or_else(|| anyhow!("the network has no output"))?)?;
         let correct = classes.iter().zip(&labels).filter(|(class, label)| class == label).count();
@@ -102,6 +109,7 @@ fn in_integers(
     let outcome = Outcome {
         mode: arguments.mode.name(),
         samples: 0,
+        predictions: None,
         correct: None,
         accuracy: None,
         equal_to_quantized: reference.as_ref().map(equal),
@@ -154,6 +162,7 @@ fn in_floats(program: &Program, model: &Path, arrays: &[Value]) -> Result<(Vec<V
     let outcome = Outcome {
         mode: Mode::Float.name(),
         samples: 0,
+        predictions: None,
         correct: None,
         accuracy: None,
         equal_to_quantized: None,
@@ -252,6 +261,11 @@ impl Display for Outcome {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         let Self { mode, samples, seconds, .. } = self;
         writeln!(f, "{samples} samples, {mode}")?;
+        if let Some(predictions) = &self.predictions {
+            let shown: Vec<String> = predictions.iter().take(SHOWN).map(i64::to_string).collect();
+            let more = if predictions.len() > SHOWN { " ..." } else { "" };
+            writeln!(f, "predictions         {}{more}", shown.join(" "))?;
+        }
         if let (Some(correct), Some(accuracy)) = (self.correct, self.accuracy) {
             writeln!(f, "accuracy            {:.1} % ({correct} of {samples})", 100.0 * accuracy)?;
         }
