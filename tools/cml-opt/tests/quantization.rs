@@ -102,26 +102,6 @@ fn images_keep_their_accuracy() {
     assert!(found >= 0.944, "{found}");
 }
 
-/// Prints the mean accuracy over the trainings of each network, `NETWORK/*.onnx` in the folder that `CML_TRAININGS` names.
-#[test]
-#[ignore = "needs a folder of trainings"]
-fn accuracies_over_trainings() {
-    let root = PathBuf::from(std::env::var_os("CML_TRAININGS").unwrap());
-    let options = std::env::var("CML_OPTIONS").unwrap_or_default();
-    let mut means = Vec::new();
-    for network in NETWORKS {
-        let files = std::fs::read_dir(root.join(network)).unwrap().map(|entry| entry.unwrap().path());
-        let mut files: Vec<PathBuf> =
-            files.filter(|path| path.extension().is_some_and(|extension| extension == "onnx")).collect();
-        files.sort();
-        let of = |file: &PathBuf| accuracy(network, &quantized_file(file, network, &options));
-        let found: Vec<f64> = files.iter().map(of).collect();
-        println!("{network:14} {found:.3?}, mean {:.4}", mean(&found));
-        means.push(mean(&found));
-    }
-    println!("mean of means {:.4}", mean(&means));
-}
-
 #[test]
 fn many_bits_are_as_accurate_as_floats() {
     let float = [0.694, 0.860, 0.874, 0.780, 0.882];
