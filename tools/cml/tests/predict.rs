@@ -80,7 +80,7 @@ fn inputs_beyond_calibration_do_not_overflow() {
 }
 
 #[test]
-fn the_report_says_what_the_issue_asks_for() {
+fn the_report_has_every_field() {
     let place = Place::new();
     place.compile("simple10");
     let report = json(&place, "inspect simple10.cml --json");
