@@ -7,6 +7,7 @@
 //! product (`cml-insert-quantizers` puts both there; quantization-aware networks bring them). Reshapes, transposes and
 //! concatenations may stand between a quantizer and the product. Guarantees: every matrix product is exact integer arithmetic.
 
+use crate::analysis::movement::on_level;
 use crate::framework::{Pass, PassError, PassInfo, Preserves, model_error};
 use cml_dialects::ffi::{QuantParts, quant_parts, quant_type};
 use cml_dialects::interpret::is_movement;
@@ -129,16 +130,8 @@ impl<'c, 'b> Converter<'c, 'b> {
         if !uniform || elements.iter().any(|other| *other != element) {
             return Ok(());
         }
-        let (name, attribute) = match op_name(op).as_str() {
-            "nn.reshape" => ("qnn.reshape", None),
-            "nn.transpose" => ("qnn.transpose", Some("permutation")),
-            _ => ("qnn.concat", Some("axis")),
-        };
         let ty = tensor_of(&shape_of(op, result(op)?)?, element);
-        let mut new = NewOp::new(name, op.location()).operands(&sources).result(ty);
-        if let Some(attribute) = attribute {
-            new = new.optional(attribute, op.attribute(attribute).ok());
-        }
+        let new = on_level(op, "qnn", &sources, ty)?;
         let moved = new.append(self.context, self.block)?;
         self.quantized.insert(key(result(op)?), moved);
         Ok(())

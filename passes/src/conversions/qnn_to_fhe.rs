@@ -6,6 +6,7 @@
 //! remain. Requires: `cml-infer-ranges` and `cml-fuse-float-chains`. Guarantees: `@server` has only `fhe` ops, each with a proved
 //! range; `@client_in` and `@client_out` stay as they are.
 
+use crate::analysis::movement::on_level;
 use crate::framework::{Pass, PassError, PassInfo, Preserves, model_error};
 use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges, hull, ranges, tensor};
 use cml_dialects::interpret::{is_movement, lookup_of};
@@ -150,19 +151,10 @@ fn convert<'c, 'b>(
                 .result(tensor(place, &shape, to.hull())?)
         }
         name if name.starts_with("qnn.") && is_movement(op) => {
-            let (name, attribute) = match name {
-                "qnn.reshape" => ("fhe.reshape", None),
-                "qnn.transpose" => ("fhe.transpose", Some("permutation")),
-                _ => ("fhe.concat", Some("axis")),
-            };
             let hulls = inputs.iter().map(|value| hull(op, *value)).collect::<Result<Vec<_>, _>>()?;
             let lo = hulls.iter().map(|hull| hull.0).min().unwrap_or_default();
             let hi = hulls.iter().map(|hull| hull.1).max().unwrap_or_default();
-            let mut new = NewOp::new(name, place).operands(inputs).result(tensor(place, &shape, (lo, hi))?);
-            if let Some(attribute) = attribute {
-                new = new.attribute(attribute, attributes.get(attribute)?);
-            }
-            new
+            on_level(op, "fhe", inputs, tensor(place, &shape, (lo, hi))?)?
         }
         _ => {
             let message = "has no encrypted form here: run `cml-fuse-float-chains` before `cml-qnn-to-fhe`";

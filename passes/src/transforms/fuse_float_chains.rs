@@ -8,6 +8,7 @@
 //! `cml-infer-ranges`. Guarantees: `@server` has no floats.
 
 use crate::analysis::chains::Chain;
+use crate::analysis::movement::on_level;
 use crate::framework::{Pass, PassError, PassInfo, Preserves, model_error};
 use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges};
 use cml_dialects::interpret::is_movement;
@@ -227,16 +228,8 @@ impl<'c, 'b> Fuser<'c, 'b> {
             let new = if name == "qnn.dequantize" {
                 lookups.get(&key(operand(*op, 0)?)).copied()
             } else if is_movement(*op) && !inputs.is_empty() {
-                let (name, attribute) = match name.as_str() {
-                    "nn.reshape" => ("qnn.reshape", None),
-                    "nn.transpose" => ("qnn.transpose", Some("permutation")),
-                    _ => ("qnn.concat", Some("axis")),
-                };
                 let ty = tensor_of(&shape_of(*op, result(*op)?)?, element);
-                let mut new = NewOp::new(name, op.location()).operands(&inputs).result(ty);
-                if let Some(attribute) = attribute {
-                    new = new.optional(attribute, op.attribute(attribute).ok());
-                }
+                let new = on_level(*op, "qnn", &inputs, ty)?;
                 Some(new.append(self.context, self.block)?)
             } else {
                 inputs.first().copied()
