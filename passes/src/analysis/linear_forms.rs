@@ -420,7 +420,8 @@ impl Builder {
                 self.forms.constant_lookups += 1;
                 continue;
             }
-            let read = Read { form: form.clone(), table: (lo, read.to_vec()), elements: vec![element] };
+            let (form, table) = primitive(form, lo, read);
+            let read = Read { form, table, elements: vec![element] };
             if let Some(source) = self.known.get(&(read.form.clone(), read.table.clone())) {
                 results[element] = Form::source(*source);
                 continue;
@@ -455,6 +456,33 @@ impl Builder {
         self.lookups += 1;
         Ok(results)
     }
+}
+
+/// The same lookup on the shortest table: `f(factor * u + constant)` for the form `u` without constant, whose weights have no
+/// common divisor and begin with a positive one. Lookups of forms that are multiples of each other read the same `u`.
+fn primitive(form: &Form, lo: i64, values: &[i64]) -> (Form, Entries) {
+    let divisor = form.terms.values().fold(0, |divisor, weight| gcd(divisor, weight.unsigned_abs()));
+    let first = form.terms.values().next().copied().unwrap_or(1);
+    let Some(factor) =
+        i64::try_from(divisor).ok().filter(|divisor| *divisor > 0).map(|divisor| divisor * first.signum())
+    else {
+        return (form.clone(), (lo, values.to_vec()));
+    };
+    // All values of the form are `constant` modulo the factor; others in the range are never read.
+    let read = values.iter().zip(lo..).filter(|(_, value)| (value - form.constant) % factor == 0);
+    let mut read: Vec<(i64, i64)> =
+        read.map(|(result, value)| ((value - form.constant) / factor, *result)).collect();
+    read.sort_unstable();
+    let Some((lo, _)) = read.first().copied() else { return (form.clone(), (lo, values.to_vec())) };
+    let terms = form.terms.iter().map(|(source, weight)| (*source, weight / factor)).collect();
+    (Form { terms, constant: 0 }, (lo, read.into_iter().map(|(_, result)| result).collect()))
+}
+
+fn gcd(mut left: u64, mut right: u64) -> u64 {
+    while right != 0 {
+        (left, right) = (right, left % right);
+    }
+    left
 }
 
 /// Half bits: lookups whose tables differ by less than a factor of 1.41 are read alike.
@@ -493,6 +521,23 @@ mod tests {
         assert_eq!(twice.terms, BTreeMap::from([((0, 0), 2)]));
         twice.add(&Form::source((0, 0)), -2);
         assert!(twice.terms.is_empty());
+    }
+
+    #[test]
+    fn multiples_of_one_form_read_the_same_table() {
+        let form = |weights: [i64; 2], constant| Form {
+            terms: BTreeMap::from([((0, 0), weights[0]), ((0, 1), weights[1])]),
+            constant,
+        };
+        let unit = form([1, -2], 0);
+        let square =
+            |range: std::ops::RangeInclusive<i64>| range.map(|value| value * value).collect::<Vec<_>>();
+        // -3 u + 1 for u from -1 to 2, and one value beyond at each end that is never read.
+        let (found, (lo, values)) = primitive(&form([-3, 6], 1), -6, &square(-6..=5));
+        assert_eq!((found, lo, values), (unit.clone(), -1, vec![16, 1, 4, 25]));
+        assert_eq!(primitive(&form([1, -2], 7), 5, &square(5..=9)), (unit, (-2, square(5..=9))));
+        let constant = Form::constant(3);
+        assert_eq!(primitive(&constant, 3, &[9]), (constant, (3, vec![9])));
     }
 
     #[test]
