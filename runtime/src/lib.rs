@@ -6,6 +6,7 @@ pub mod arrays;
 pub mod client;
 pub mod commands;
 pub mod kernels;
+pub mod memory;
 pub mod output;
 pub mod parameters;
 pub mod program;

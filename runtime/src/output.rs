@@ -2,6 +2,7 @@
 //!
 //! `println!` and `eprintln!` panic when the reader of a pipe is gone. These do not.
 
+use crate::memory::peak_rss_bytes;
 use std::io::{ErrorKind, IsTerminal, Result, Write};
 
 /// Prints the result of a command on standard output. A reader that closed its end has seen enough: that is no error.
@@ -27,6 +28,13 @@ pub fn warn(text: &str) {
 /// Tells everyone why a command stopped.
 pub fn error(text: &str) {
     say(&format!("error: {text}"));
+}
+
+/// `, at most 12 MB of memory`, or nothing where the system does not tell.
+#[must_use]
+pub fn peak_memory() -> String {
+    peak_rss_bytes()
+        .map_or(String::new(), |bytes| format!(", at most {} MB of memory", bytes.div_ceil(1_000_000)))
 }
 
 /// A line on standard error. Where it cannot be written there is nobody to tell.

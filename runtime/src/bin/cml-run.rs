@@ -136,7 +136,7 @@ fn execute(command: Command) -> Result<(), Error> {
         }
         Command::Run { model, input, eval_key, output } => {
             let samples = commands::run(&model, &eval_key, &input, &output, &show_progress)?;
-            output::note(&format!("{samples} samples evaluated"));
+            output::note(&format!("{samples} samples evaluated{}", output::peak_memory()));
         }
         Command::Decrypt { bundle, input, client_key, output } => {
             let report = commands::decrypt(&bundle, &client_key, &input, &output)?;

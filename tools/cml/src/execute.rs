@@ -4,7 +4,7 @@ use crate::arguments::{DecryptArguments, EncryptArguments, ExportArguments, Keyg
 use crate::progress::Bootstraps;
 use anyhow::Result;
 use cml_runtime::commands::{self, EncryptOptions};
-use cml_runtime::output::{note, warn};
+use cml_runtime::output::{note, peak_memory, warn};
 use cml_runtime::program::load_client;
 
 /// Writes the client's part of a program.
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let RunArguments { program, eval_key, input, output } = arguments;
     let samples = commands::run(program, eval_key, input, output, &progress)?;
     drop(bar);
-    note(&format!("{samples} samples evaluated"));
+    note(&format!("{samples} samples evaluated{}", peak_memory()));
     Ok(())
 }
 

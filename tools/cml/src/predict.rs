@@ -9,6 +9,7 @@ use cml_frontend::ImportOptions;
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::client;
 use cml_runtime::commands::{self, Error, Named, Seconds, load_arrays, save_array};
+use cml_runtime::memory::peak_rss_bytes;
 use cml_runtime::output::print;
 use cml_runtime::program::Invalid;
 use cml_runtime::program::message::Program;
@@ -40,6 +41,9 @@ struct Outcome {
     /// Integers outside of their proved range.
     out_of_range: u64,
     seconds: Seconds,
+    /// Largest memory of the process, client and server together; absent where the system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_rss_bytes: Option<u64>,
 }
 
 /// Most predictions that are shown to a person.
@@ -98,6 +102,7 @@ fn in_integers(
     let prediction =
         commands::predict(program, arrays, mode, &|finished, total| bar.report(finished, total))?;
     drop(bar);
+    let peak_rss_bytes = peak_rss_bytes();
     let reference = match commands::predict(program, arrays, commands::Mode::Quantized, &|_, _| ()) {
         Ok(reference) => Some(reference.integers),
         Err(Error::Stripped) => None,
@@ -116,6 +121,7 @@ fn in_integers(
         clipped: prediction.clipped,
         out_of_range: prediction.out_of_range,
         seconds: prediction.seconds,
+        peak_rss_bytes,
     };
     Ok((prediction.outputs, outcome))
 }
@@ -169,6 +175,7 @@ fn in_floats(program: &Program, model: &Path, arrays: &[Value]) -> Result<(Vec<V
         clipped: 0,
         out_of_range: 0,
         seconds,
+        peak_rss_bytes: peak_rss_bytes(),
     };
     Ok((outputs, outcome))
 }
@@ -276,7 +283,11 @@ impl Display for Outcome {
             writeln!(f, "keys                {:.2} s, loaded in {:.2} s", seconds.keygen, seconds.load)?;
         }
         let total: f64 = seconds.run.iter().sum();
-        writeln!(f, "one inference       {:.4} s", total / seconds.run.len().max(1) as f64)
+        writeln!(f, "one inference       {:.4} s", total / seconds.run.len().max(1) as f64)?;
+        if let Some(bytes) = self.peak_rss_bytes {
+            writeln!(f, "peak memory         {} MB", bytes.div_ceil(1_000_000))?;
+        }
+        Ok(())
     }
 }
 

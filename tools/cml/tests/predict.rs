@@ -27,6 +27,11 @@ fn an_encrypted_sample_is_exact() {
     for time in ["keygen", "load", "encrypt", "decrypt"] {
         assert!(found["seconds"][time].as_f64().unwrap() > 0.0, "{time}");
     }
+    #[cfg(target_os = "linux")]
+    assert!(
+        found["peak_rss_bytes"].as_u64().unwrap()
+            > json(&place, "inspect simple10.cml --json")["eval_key_bytes"].as_u64().unwrap()
+    );
     place.succeed(&format!("{arguments} --mode quantized -o quantized.npy"));
     assert_eq!(place.bytes("fhe.npy"), place.bytes("quantized.npy"));
 }
