@@ -7,6 +7,7 @@ pub mod analysis;
 pub mod conversions;
 mod egraph;
 pub mod framework;
+pub mod lookups;
 pub mod parameters;
 pub mod pipelines;
 pub mod transforms;

@@ -1,0 +1,106 @@
+//! What the stages of a form ask of keys and spacings, without a table.
+
+use super::{Kind, Stage, direct, fold};
+use cml_runtime::units::Spacing;
+
+/// The spacing at which a stage reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// That of the lookup's input, this many times.
+    Multiple(u64),
+    /// Its own: this many slots in half the torus.
+    Slots(u64),
+}
+
+/// What one stage reads: its event is one phase, off by more than `tolerance` slots.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageDemand {
+    /// The spacing at which it reads.
+    pub at: At,
+    /// Slots that the reading may be off.
+    pub tolerance: u64,
+    /// Factor on the variance of the lookup's input, as that is at its own spacing.
+    pub input: f64,
+    /// Earlier stages whose results are read as well, each with the factor on the variance of its results.
+    pub stages: Vec<(usize, f64)>,
+    /// Bootstraps at this phase: one keyswitch and modulus switch serves them all.
+    pub rotations: u32,
+}
+
+impl StageDemand {
+    /// The spacing at which the stage reads, by that of the lookup's input.
+    #[must_use]
+    pub fn spacing(&self, input: Spacing) -> Spacing {
+        match self.at {
+            At::Multiple(factor) => Spacing(input.0.saturating_mul(factor)),
+            At::Slots(slots) => Spacing::of_slots(slots),
+        }
+    }
+
+    /// Half-torus slots where the stage reads, by those of the lookup's input.
+    #[must_use]
+    pub fn slots(&self, input: f64) -> f64 {
+        match self.at {
+            At::Multiple(factor) => input / factor as f64,
+            At::Slots(slots) => slots as f64,
+        }
+    }
+}
+
+/// What the noise of a value is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Noise {
+    pub(super) at: At,
+    pub(super) input: f64,
+    pub(super) stages: Vec<(usize, f64)>,
+}
+
+impl Noise {
+    /// Of the value at `ratio` times its spacing.
+    pub(super) fn times(&self, ratio: u64) -> Self {
+        let factor = (ratio as f64).powi(2);
+        let at = match self.at {
+            At::Multiple(multiple) => At::Multiple(multiple.saturating_mul(ratio)),
+            At::Slots(slots) => At::Slots(slots / ratio.max(1)),
+        };
+        let stages = self.stages.iter().map(|(stage, own)| (*stage, own * factor)).collect();
+        Self { at, input: self.input * factor, stages }
+    }
+
+    /// With the results of another stage added.
+    pub(super) fn and(mut self, stage: usize) -> Self {
+        self.stages.push((stage, 1.0));
+        self
+    }
+}
+
+/// The demands of all stages, and the stages whose noise is in the result.
+pub(super) fn demands(stages: &[Stage]) -> (Vec<StageDemand>, Vec<(usize, f64)>) {
+    let mut walk = Walk { stages, demands: Vec::new() };
+    let result = walk.value(&Noise { at: At::Multiple(1), input: 1.0, stages: Vec::new() });
+    (walk.demands, result)
+}
+
+/// A walk through the stages.
+pub(super) struct Walk<'a> {
+    stages: &'a [Stage],
+    demands: Vec<StageDemand>,
+}
+
+impl Walk<'_> {
+    /// Reads a value with the next stages, as many as it takes; returns the stages whose noise is in what they give.
+    pub(super) fn value(&mut self, noise: &Noise) -> Vec<(usize, f64)> {
+        match self.stages.get(self.demands.len()).map(|stage| stage.kind) {
+            Some(Kind::Direct { tolerance }) => direct::demand(self, noise, tolerance),
+            Some(Kind::Fold(window)) => fold::demand(self, noise, window),
+            None => Vec::new(),
+        }
+    }
+
+    /// The next stage reads a value; returns its number.
+    pub(super) fn read(&mut self, noise: &Noise, tolerance: u64, rotations: u32) -> usize {
+        let Noise { at, input, stages } = noise.clone();
+        self.demands.push(StageDemand { at, tolerance, input, stages, rotations });
+        self.demands.len() - 1
+    }
+}

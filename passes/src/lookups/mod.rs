@@ -1,0 +1,111 @@
+//! Forms of a lookup: which chain of bootstraps and sums gives a table's value.
+//!
+//! Pure numbers, no IR. A [`Profile`] says what a form depends on in a table; [`candidates`] lists the forms that serve it;
+//! the search of parameters chooses one by its [`StageDemand`]s, and fills in the keys; [`Form::nodes`] makes the chain for
+//! one table. `README.md` beside this file says how the forms work, and how one more is added.
+
+mod candidates;
+mod demand;
+mod direct;
+mod error;
+mod fold;
+mod nodes;
+mod profile;
+mod staircase;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use candidates::candidates;
+pub use demand::{At, StageDemand};
+pub use error::{ParseFormError, Unfit};
+pub use nodes::{Input, Node, Role};
+pub use profile::Profile;
+
+/// How one noisy phase is read, and what for. Slots are those of the spacing at which it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// The table itself.
+    Direct {
+        /// Slots that the reading may be off.
+        tolerance: u64,
+    },
+    /// What lies far from the transition is brought near it: a correction, read coarsely, is added to the value.
+    Fold(Window),
+}
+
+/// A coarse reading, and the finer one that it prepares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Window {
+    /// Spacing at which the corrected value is read, in units of the spacing at which the value itself is read.
+    pub ratio: u64,
+    /// Slots that the coarse reading may be off.
+    pub tolerance: u64,
+}
+
+impl Kind {
+    /// Slots that the reading may be off without any effect on the lookup's result.
+    #[must_use]
+    pub fn tolerance(self) -> u64 {
+        match self {
+            Self::Direct { tolerance } => tolerance,
+            Self::Fold(window) => window.tolerance,
+        }
+    }
+}
+
+/// One noisy phase of a lookup: a keyswitch, a modulus switch, and one rotation for each table read there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Stage {
+    /// What is read.
+    pub kind: Kind,
+    /// Number of the key set.
+    pub key: u32,
+    /// log2 of the number of accumulators.
+    pub extension: u32,
+}
+
+impl Stage {
+    /// With key set 0 and no extension, until the search chooses.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, key: 0, extension: 0 }
+    }
+}
+
+/// A way to look up: stages in order of evaluation. The stages that end a value's reading follow what they read; see
+/// [`Kind`] for what each hands on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Form {
+    /// Half the torus must hold this many slots at the input's spacing.
+    pub slots: u64,
+    /// What is read, in order.
+    pub stages: Vec<Stage>,
+}
+
+impl Form {
+    /// The form with these stages, where it serves a table of this profile.
+    #[must_use]
+    pub fn new(profile: &Profile, kinds: &[Kind]) -> Option<Self> {
+        let slots = profile::slots(profile, &mut kinds.iter().copied())?;
+        Some(Self { slots, stages: kinds.iter().copied().map(Stage::new).collect() })
+    }
+
+    /// Half-torus slots that the input's spacing must leave.
+    #[must_use]
+    pub fn slots(&self) -> u64 {
+        self.slots
+    }
+
+    /// What each stage asks of keys and spacing.
+    #[must_use]
+    pub fn stages(&self) -> Vec<StageDemand> {
+        demand::demands(&self.stages).0
+    }
+
+    /// The stages whose noise is in the result, each with the factor on its variance.
+    #[must_use]
+    pub fn result(&self) -> Vec<(usize, f64)> {
+        demand::demands(&self.stages).1
+    }
+}

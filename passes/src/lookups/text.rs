@@ -1,0 +1,55 @@
+//! Forms as text, for attributes and reports: `slots: kind(numbers)@key+extension ...`.
+
+use super::{Form, Kind, ParseFormError, Stage, Window};
+use std::fmt::{Display, Formatter};
+use std::str::FromStr;
+
+impl Display for Form {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:", self.slots)?;
+        for stage in &self.stages {
+            let (name, numbers) = words(stage.kind);
+            let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+            write!(f, " {name}({})@{}+{}", numbers.join(","), stage.key, stage.extension)?;
+        }
+        Ok(())
+    }
+}
+
+fn words(kind: Kind) -> (&'static str, Vec<u64>) {
+    match kind {
+        Kind::Direct { tolerance } => ("direct", vec![tolerance]),
+        Kind::Fold(Window { ratio, tolerance }) => ("fold", vec![ratio, tolerance]),
+    }
+}
+
+fn kind(name: &str, numbers: &[u64]) -> Option<Kind> {
+    match (name, numbers) {
+        ("direct", [tolerance]) => Some(Kind::Direct { tolerance: *tolerance }),
+        ("fold", [ratio, tolerance]) => Some(Kind::Fold(Window { ratio: *ratio, tolerance: *tolerance })),
+        _ => None,
+    }
+}
+
+impl FromStr for Form {
+    type Err = ParseFormError;
+
+    fn from_str(text: &str) -> Result<Self, ParseFormError> {
+        let fault = |found: &str, expected| ParseFormError { found: found.to_owned(), expected };
+        let (slots, stages) = text.split_once(':').ok_or_else(|| fault(text, "`slots: stages`"))?;
+        let slots = slots.trim().parse().map_err(|_| fault(slots, "a number of slots"))?;
+        let stages = stages
+            .split_whitespace()
+            .map(|text| stage(text).ok_or_else(|| fault(text, "`kind(numbers)@key+extension`")))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { slots, stages })
+    }
+}
+
+fn stage(text: &str) -> Option<Stage> {
+    let (what, how) = text.split_once(")@")?;
+    let (name, numbers) = what.split_once('(')?;
+    let numbers: Vec<u64> = numbers.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    let (key, extension) = how.split_once('+')?;
+    Some(Stage { kind: kind(name, &numbers)?, key: key.parse().ok()?, extension: extension.parse().ok()? })
+}
