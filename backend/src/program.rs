@@ -10,9 +10,10 @@ use cml_dialects::nn::MODEL;
 use cml_dialects::qnn::{CLIENT_IN, CLIENT_OUT, SERVER, zero_point};
 use cml_dialects::{ffi, tfhe};
 use cml_runtime::parameters::events::events;
-use cml_runtime::program::message::{Client, DeclaredRange, Event, Program, Server};
+use cml_runtime::program::message::{Action, Client, DeclaredRange, Event, Program, Server};
 use cml_runtime::reference::message::Graph;
 use melior::ir::{Module, OperationRef, Value};
+use std::collections::BTreeMap;
 
 /// Attribute of a module: the failure budget of one inference, log2, an f64.
 pub const P_ERROR: &str = "cml.p_error_log2";
@@ -49,10 +50,10 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
     let schedule = Schedule::of(&unordered);
     let server = schedule.apply(&unordered);
     let mut events = events(&server)?;
-    let measured = measured_widths(root)?;
-    let lookups = events.iter_mut().filter(|event| event.extension.is_some());
-    let measured = schedule.order().filter_map(|step| measured[step]);
-    lookups.zip(measured).for_each(|(event, measured)| event.measured_width = measured);
+    let measured = measured_widths(root, &unordered)?;
+    for event in &mut events {
+        event.measured_width = event.lookups.iter().filter_map(|lookup| measured.get(lookup)).max().copied();
+    }
     let client = client_of(root, &server, events)?;
     let mut program = Program {
         client: Some(client),
@@ -68,12 +69,18 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
     Ok(program)
 }
 
-/// For each step of the server `None`, or for a lookup the measured width where one is known.
-fn measured_widths(root: OperationRef<'_, '_>) -> Result<Vec<Option<Option<u32>>>, IrError> {
+/// For each group of lookups the width that calibration saw, where it is known.
+fn measured_widths(root: OperationRef<'_, '_>, server: &Server) -> Result<BTreeMap<u32, u32>, IrError> {
     let ops = Function::named(root, SERVER)?.ops();
-    let steps = ops.into_iter().filter(|op| op_name(*op) != "tfhe.keyswitch");
-    let width = |op| Attributes(op).i64(MEASURED_WIDTH).ok().and_then(|width| u32::try_from(width).ok());
-    Ok(steps.map(|op| (op_name(op) == "tfhe.bootstrap").then(|| width(op))).collect())
+    let steps = ops.into_iter().filter(|op| op_name(*op) != "tfhe.keyswitch").zip(&server.steps);
+    let measured = steps.filter_map(|(op, step)| match &step.action {
+        Some(Action::Bootstrap(bootstrap)) => {
+            let width = Attributes(op).i64(MEASURED_WIDTH).ok()?;
+            Some((bootstrap.lookup, u32::try_from(width).ok()?))
+        }
+        _ => None,
+    });
+    Ok(measured.collect())
 }
 
 fn client_of(root: OperationRef<'_, '_>, server: &Server, events: Vec<Event>) -> Result<Client, Error> {

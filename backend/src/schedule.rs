@@ -1,6 +1,6 @@
 //! The order of the server's steps: what no result needs is left out, and steps that do not wait for each other stand together.
 
-use cml_runtime::program::message::{Action, Server};
+use cml_runtime::program::message::Server;
 use petgraph::Direction;
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -55,11 +55,7 @@ impl Schedule {
         let mut scheduled = server.clone();
         scheduled.steps = self.order().map(|step| server.steps[step].clone()).collect();
         for step in &mut scheduled.steps {
-            match &mut step.action {
-                Some(Action::Linear(linear)) => linear.inputs.iter_mut().for_each(renumber),
-                Some(Action::Bootstrap(bootstrap)) => renumber(&mut bootstrap.input),
-                None => {}
-            }
+            step.inputs_mut().iter_mut().for_each(renumber);
         }
         scheduled.output_values.iter_mut().for_each(renumber);
         scheduled
@@ -74,13 +70,8 @@ fn dependencies(server: &Server) -> DiGraph<(), ()> {
     }
     for (index, step) in server.steps.iter().enumerate() {
         let to = NodeIndex::new(server.inputs.len() + index);
-        let mut depend = |value: u32| {
-            graph.update_edge(NodeIndex::new(value as usize), to, ());
-        };
-        match &step.action {
-            Some(Action::Linear(linear)) => linear.inputs.iter().copied().for_each(depend),
-            Some(Action::Bootstrap(bootstrap)) => depend(bootstrap.input),
-            None => {}
+        for value in step.inputs() {
+            graph.update_edge(NodeIndex::new(*value as usize), to, ());
         }
     }
     graph
@@ -100,7 +91,7 @@ fn needed(server: &Server, graph: &DiGraph<(), ()>) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cml_runtime::program::message::{EncryptedPort, Linear, Step};
+    use cml_runtime::program::message::{Action, EncryptedPort, Linear, Step};
 
     /// Two inputs; each step adds the values given.
     fn sums(steps: &[&[u32]], outputs: &[u32]) -> Server {

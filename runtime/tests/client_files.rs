@@ -46,7 +46,7 @@ impl Files {
 
     /// Reads a file as what its name says.
     fn load(name: &str, path: &Path, client: &Client) -> Result<(), Error> {
-        let (hash, parameters) = (client.hash()?, client.parameter_set()?);
+        let (hash, parameters) = (client.hash()?, client.parameter_sets()?);
         match name {
             "client.key" => ClientKey::load(path, client).map(drop),
             "eval.key" => EvaluationKey::load(path, &hash, parameters).map(drop),
@@ -73,7 +73,7 @@ fn keys_and_ciphertexts_survive_files() {
     let files = Files::new(&program);
     let client = &files.client;
     let key = ClientKey::load(&files.path("client.key"), client).unwrap();
-    let (hash, parameters) = (client.hash().unwrap(), client.parameter_set().unwrap());
+    let (hash, parameters) = (client.hash().unwrap(), client.parameter_sets().unwrap());
     let evaluation = EvaluationKey::load(&files.path("eval.key"), &hash, parameters).unwrap();
     let inputs = EncryptedInputs::load(&files.path("x.ct"), &hash, &client.inputs).unwrap();
     let server = CheckedServer::new(program.server.as_ref().unwrap()).unwrap();
@@ -122,14 +122,14 @@ fn sizes_that_do_not_fit_the_program_are_refused() {
     let files = Files::new(&whole_program(0));
     // The same hash, other dimensions: what a forged bundle could say.
     let mut forged = files.client.clone();
-    forged.parameters.as_mut().unwrap().lwe_dimension += 8;
+    forged.parameters[0].lwe_dimension += 8;
     forged.inputs[0].lo.push(0);
     forged.outputs[0].lo.pop();
     for name in NAMES {
         let message = Files::load(name, &files.path(name), &forged).unwrap_err().to_string();
         assert!(message.contains("bytes of content, this program needs"), "{name}: {message}");
     }
-    forged.parameters.as_mut().unwrap().polynomial_size = u32::MAX;
+    forged.parameters[0].polynomial_size = u32::MAX;
     assert!(ClientKey::load(&files.path("client.key"), &forged).is_err());
 }
 
@@ -142,7 +142,7 @@ fn no_keys_are_made_for_an_unsafe_program() {
         let result = ClientKey::generate(&client, &mut Randomness::from_seed([0; 32]));
         result.err().map(|error| error.to_string()).unwrap()
     };
-    let weak = refused(&|client| client.parameters.as_mut().unwrap().lwe_std_dev /= 8.0);
+    let weak = refused(&|client| client.parameters[0].lwe_std_dev /= 8.0);
     assert!(weak.contains("bits of security"), "{weak}");
     let failing = refused(&|client| client.p_error_log2 = Some(-3000.0));
     assert!(failing.contains("one inference fails with probability"), "{failing}");

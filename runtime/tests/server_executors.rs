@@ -6,12 +6,12 @@ mod crypto_support;
 
 use cml_runtime::client::{decrypt, encrypt};
 use cml_runtime::parameters::events::events;
-use cml_runtime::parameters::{failure, ledger};
-use cml_runtime::program::message::{Action, Bootstrap, Event, Linear, Server, Step};
+use cml_runtime::parameters::ledger;
+use cml_runtime::program::message::{Action, Bootstrap, Linear, Server, Step};
 use cml_runtime::reference::message::Table;
 use cml_runtime::server::CheckedServer;
 use cml_runtime::units::Spacing;
-use crypto_support::{Form, client, keys, narrow, port, program, sample, wide};
+use crypto_support::{Form, assert_rate, client, count_failures, keys, narrow, port, program, sample, wide};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::num::NonZeroUsize;
@@ -69,7 +69,7 @@ fn degenerate_programs_run_on_several_samples() {
     let nothing = Linear { inputs: vec![1], rows: 0, weights: vec![], bias: vec![], spacing };
     let actions = [Action::Linear(constant), Action::Linear(nothing)];
     let server = Server {
-        parameters: Some(wide()),
+        parameters: vec![wide()],
         inputs: vec![port("x", spacing, &[(-4, 3)]), port("empty", spacing, &[])],
         steps: actions.map(|action| Step { node: "node".to_owned(), action: Some(action) }).to_vec(),
         outputs: vec![
@@ -95,10 +95,11 @@ fn groups_of_a_layer_run_together() {
     };
     let lookup = |input, extension, count| {
         let (tables, table_of) = (vec![square.clone()], vec![0; count]);
-        step(Action::Bootstrap(Bootstrap { input, extension, tables, table_of, spacing }))
+        let rest = Bootstrap::default();
+        step(Action::Bootstrap(Bootstrap { input, extension, tables, table_of, spacing, ..rest }))
     };
     let server = Server {
-        parameters: Some(wide()),
+        parameters: vec![wide()],
         inputs: vec![port("x", spacing, &[range; 3])],
         steps: vec![
             linear(&[0], 2, &[1, 0, 0, 0, 1, 0]),
@@ -140,18 +141,15 @@ fn too_many_slots(slots: u64, extension: u32, count: usize) -> Server {
         tables: vec![table],
         table_of: vec![0; count],
         spacing: spacing / 2,
+        ..Bootstrap::default()
     };
     Server {
-        parameters: Some(wide()),
+        parameters: vec![wide()],
         inputs: vec![port("x", spacing, &vec![range; count])],
         steps: vec![Step { node: "identity".to_owned(), action: Some(Action::Bootstrap(bootstrap)) }],
         outputs: vec![port("y", spacing / 2, &vec![range; count])],
         output_values: vec![1],
     }
-}
-
-fn count_failures(found: &[Vec<i64>], expected: &[Vec<i64>]) -> usize {
-    found[0].iter().zip(&expected[0]).filter(|(found, expected)| found != expected).count()
 }
 
 #[test]
@@ -165,25 +163,8 @@ fn a_loose_budget_fails_at_the_predicted_rate() {
             let inputs = sample(&server, &mut random);
             failures += count_failures(&checked.run_simulated(&inputs, seed).unwrap(), &inputs);
         }
-        assert_rate(&events(&server).unwrap()[0], 40_000.0, failures);
+        assert_rate(&events(&server).unwrap()[0], &server.parameters, 40_000.0, failures);
     }
-}
-
-/// Whether that many of these lookups fail, up to five standard deviations. The ledger gives away half a position on
-/// every side; with all of it back, the rate is a lower bound.
-fn assert_rate(event: &Event, count: f64, failures: usize) {
-    let (set, extension) = (wide(), event.extension.unwrap());
-    let assessed = ledger::assess(event, &set).unwrap();
-    let room = assessed.tolerance + 2.0 * ledger::half_position(&set, extension);
-    let least = count * failure::outside(room, assessed.variance).0.exp2();
-    let most = count * assessed.probability.0.exp2();
-    assert!(least > 30.0, "a rate that can be measured, {least}");
-    let (low, high) = (least - 5.0 * least.sqrt(), most + 5.0 * most.sqrt());
-    let found = failures as f64;
-    assert!(
-        low < found && found < high,
-        "extension {extension}: {found} failures, predicted {least:.0} to {most:.0}"
-    );
 }
 
 #[test]
@@ -198,7 +179,7 @@ fn ciphertexts_fail_as_often_as_the_simulation() {
     let encrypted = encrypt(&key, &client, &inputs, &mut randomness).unwrap();
     let outputs = checked.run_encrypted(&server_key, &encrypted, &|_| {}).unwrap();
     let failures = count_failures(&decrypt(&key, &client, &outputs).unwrap().samples[0], &inputs[0]);
-    assert_rate(&client.events[0], 400.0, failures);
+    assert_rate(&client.events[0], &server.parameters, 400.0, failures);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use super::clear::graph_body;
 use super::code::{Layout, comment, double, float, identifier, integers, option, text};
 use cml_runtime::program::message::{
-    Action, Bootstrap, Client, DeclaredRange, EncryptedPort, Event, Linear, ParameterSet, Server, Step,
+    Action, Bootstrap, Client, Combine, DeclaredRange, EncryptedPort, Event, Linear, ParameterSet, Server,
+    Step,
 };
 use cml_runtime::reference::message::Graph;
 
@@ -18,7 +19,8 @@ pub(crate) fn program(client: &Client, server: &Server) -> String {
     );
     code.push_str(&server_function(server));
     code.push_str(&client_function(client));
-    code.push_str(&function("The key set.", "parameters() -> program::ParameterSet", &parameters(server)));
+    let sets = format!("    {}\n", Layout::at(4).vec_of(&server.parameters, parameter_set));
+    code.push_str(&function("The key sets.", "parameters() -> Vec<program::ParameterSet>", &sets));
     for (name, ports) in [("inputs", &server.inputs), ("outputs", &server.outputs)] {
         let body = format!("    {}\n", Layout::at(4).vec_of(ports, port));
         let summary = format!("Encrypted {name}: shapes, spacings, and the range of each integer.");
@@ -63,24 +65,43 @@ fn linear(
     }
 }
 
-/// One lookup for each element: `table_of` names its table, a first input and one value for each input from there.
+/// A weighted sum of lists, element by element.
+fn combine(
+    node: &str,
+    inputs: &[u32],
+    weights: &[i64],
+    bias: &[i64],
+    spacing: u64,
+) -> program::Step {
+    let combine = program::Combine {
+        inputs: inputs.to_vec(),
+        weights: weights.to_vec(),
+        bias: bias.to_vec(),
+        spacing,
+    };
+    program::Step {
+        node: node.to_owned(),
+        action: Some(program::Action::Combine(combine)),
+    }
+}
+
+/// One bootstrap for each element: `table_of` names its table, a first input and one value for each input from there.
 fn bootstrap(
     node: &str,
-    (input, extension): (u32, u32),
+    how: program::Bootstrap,
     tables: &[(i64, &[i64])],
+    centers: &[i64],
     table_of: &[u32],
-    spacing: u64,
 ) -> program::Step {
     let table = |(lo, values): &(i64, &[i64])| clear::Table {
         lo: *lo,
         values: values.to_vec(),
     };
     let bootstrap = program::Bootstrap {
-        input,
-        extension,
         tables: tables.iter().map(table).collect(),
+        centers: centers.to_vec(),
         table_of: table_of.to_vec(),
-        spacing,
+        ..how
     };
     program::Step {
         node: node.to_owned(),
@@ -101,8 +122,7 @@ fn step_name(index: usize, step: &Step) -> String {
 fn server_function(server: &Server) -> String {
     let layout = Layout::at(8);
     let mut body =
-        "    program::Server {\n        parameters: Some(parameters()),\n        inputs: inputs(),\n"
-            .to_owned();
+        "    program::Server {\n        parameters: parameters(),\n        inputs: inputs(),\n".to_owned();
     let calls: Vec<String> = server
         .steps
         .iter()
@@ -140,15 +160,10 @@ fn client_function(client: &Client) -> String {
     function(summary, "client(server: &program::Server) -> program::Client", &format!("    {code}\n"))
 }
 
-fn parameters(server: &Server) -> String {
-    let set = server.parameters.clone().unwrap_or_default();
-    format!("    {}\n", parameter_literal(&set))
-}
-
-fn parameter_literal(set: &ParameterSet) -> String {
+fn parameter_set(layout: &Layout, set: &ParameterSet) -> String {
     let number = |value: u32| move |_: &Layout| value.to_string();
     let noise = |value: f64| move |_: &Layout| double(value);
-    Layout::at(4).literal(
+    layout.literal(
         "program::ParameterSet",
         &[
             ("lwe_dimension", &number(set.lwe_dimension)),
@@ -184,11 +199,17 @@ fn event(layout: &Layout, event: &Event) -> String {
             ("node", &|_| text(&event.node)),
             ("count", &|_| event.count.to_string()),
             ("norm2_squared_inputs", &|_| double(event.norm2_squared_inputs)),
-            ("norm2_squared_bootstraps", &|_| double(event.norm2_squared_bootstraps)),
             ("extension", &|_| option(event.extension, |value| value.to_string())),
             ("spacing", &|_| spacing(event.spacing)),
             ("width", &|_| event.width.to_string()),
             ("measured_width", &|_| option(event.measured_width, |value| value.to_string())),
+            ("norm2_squared_bootstraps", &|inner| {
+                inner.vec(event.norm2_squared_bootstraps.iter().copied().map(double).collect())
+            }),
+            ("key", &|_| event.key.to_string()),
+            ("tolerance", &|_| event.tolerance.to_string()),
+            ("lookups", &|inner| inner.vec(integers(&event.lookups))),
+            ("rotations", &|_| event.rotations.to_string()),
         ],
     )
 }
@@ -209,6 +230,10 @@ fn step_code(value: usize, index: usize, step: &Step) -> String {
         Some(Action::Linear(linear)) => {
             let summary = format!("Value {value} ({node}): {linear}.");
             linear_code(&summary, &name, &step.node, linear)
+        }
+        Some(Action::Combine(combine)) => {
+            let summary = format!("Value {value} ({node}): {combine}.");
+            combine_code(&summary, &name, &step.node, combine)
         }
         Some(Action::Bootstrap(bootstrap)) => {
             let summary = format!("Value {value} ({node}): {bootstrap}.");
@@ -236,6 +261,20 @@ fn linear_code(summary: &str, name: &str, node: &str, linear: &Linear) -> String
     code + &step_function(summary, name, "linear", &arguments)
 }
 
+fn combine_code(summary: &str, name: &str, node: &str, combine: &Combine) -> String {
+    let constant = name.to_ascii_uppercase();
+    let arguments = [
+        format!("{node:?}"),
+        format!("&[{}]", integers(&combine.inputs).join(", ")),
+        format!("&[{}]", integers(&combine.weights).join(", ")),
+        format!("{constant}_BIAS"),
+        spacing(combine.spacing),
+    ];
+    let bias = Layout::at(0).slice(integers(&combine.bias));
+    declare(&format!("{constant}_BIAS"), "&[i64]", &bias)
+        + &step_function(summary, name, "combine", &arguments)
+}
+
 fn bootstrap_code(summary: &str, name: &str, node: &str, bootstrap: &Bootstrap) -> String {
     let constant = name.to_ascii_uppercase();
     let table = |inner: &Layout, table: &cml_runtime::reference::message::Table| {
@@ -245,14 +284,30 @@ fn bootstrap_code(summary: &str, name: &str, node: &str, bootstrap: &Bootstrap) 
     let table_of = Layout::at(0).slice(integers(&bootstrap.table_of));
     let arguments = [
         format!("{node:?}"),
-        format!("({}, {})", bootstrap.input, bootstrap.extension),
+        how(bootstrap),
         format!("{constant}_TABLES"),
+        format!("&[{}]", integers(&bootstrap.centers).join(", ")),
         format!("{constant}_TABLE_OF"),
-        spacing(bootstrap.spacing),
     ];
     let mut code = declare(&format!("{constant}_TABLES"), "&[(i64, &[i64])]", &tables);
     code.push_str(&declare(&format!("{constant}_TABLE_OF"), "&[u32]", &table_of));
     code + &step_function(summary, name, "bootstrap", &arguments)
+}
+
+/// All of a bootstrap but its tables.
+fn how(bootstrap: &Bootstrap) -> String {
+    let numbers = [
+        ("input", bootstrap.input.to_string()),
+        ("extension", bootstrap.extension.to_string()),
+        ("spacing", spacing(bootstrap.spacing)),
+        ("key", bootstrap.key.to_string()),
+        ("tolerance", bootstrap.tolerance.to_string()),
+        ("stage", format!("program::Stage::{:?} as i32", bootstrap.stage())),
+        ("lookup", bootstrap.lookup.to_string()),
+    ];
+    let fields: String =
+        numbers.iter().map(|(name, value)| format!("            {name}: {value},\n")).collect();
+    format!("program::Bootstrap {{\n{fields}            ..program::Bootstrap::default()\n        }}")
 }
 
 /// Numbers keep the form of a matrix, however short its rows are.

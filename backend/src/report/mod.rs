@@ -3,6 +3,7 @@
 mod text;
 
 use crate::Error;
+use cml_runtime::parameters::key_sets;
 use cml_runtime::parameters::ledger::{assess, summarize};
 use cml_runtime::program::file::FORMAT_VERSION;
 use cml_runtime::program::message::{Client, EncryptedPort, Event, ParameterSet, Program};
@@ -116,13 +117,14 @@ impl Report {
     /// [`Error`] for a program without client or parameters, or with numbers that cannot be assessed.
     pub fn of(program: &Program, predicted_seconds: Option<f64>) -> Result<Self, Error> {
         let client = program.client.as_ref().ok_or(Invalid::Missing { what: "client" })?;
-        let set = client.parameters.as_ref().ok_or(Invalid::Missing { what: "parameters" })?;
-        let summary = summarize(&client.events, set)?;
+        let sets = &client.parameters;
+        let first = sets.first().ok_or(Invalid::Missing { what: "parameters" })?;
+        let summary = summarize(&client.events, sets)?;
         let (lookups, outputs): (Vec<&Event>, Vec<&Event>) =
             client.events.iter().partition(|event| event.extension.is_some());
         let widest = |events: &[&Event]| events.iter().map(|event| event.width).max().unwrap_or(0);
         let of_outputs =
-            outputs.iter().map(|event| Ok(assess(event, set)?.all)).collect::<Result<Vec<_>, Error>>()?;
+            outputs.iter().map(|event| Ok(assess(event, sets)?.all)).collect::<Result<Vec<_>, Error>>()?;
         Ok(Self {
             format_version: FORMAT_VERSION,
             model: client.model.clone(),
@@ -131,15 +133,18 @@ impl Report {
             p_error_budget_log2: client.p_error_log2,
             p_error_per_lookup_log2: finite(summary.worst_lookup),
             p_error_per_lookup_budget_log2: client.p_error_per_lookup_log2,
-            bootstraps_per_inference: lookups.iter().map(|event| u64::from(event.count)).sum(),
+            bootstraps_per_inference: lookups
+                .iter()
+                .map(|event| u64::from(event.count) * u64::from(event.rotations))
+                .sum(),
             max_accumulator_bits: widest(&lookups),
             max_output_bits: widest(&outputs),
-            lookups: lookups.iter().map(|event| Lookup::of(event, set)).collect::<Result<_, _>>()?,
+            lookups: lookups.iter().map(|event| Lookup::of(event, sets)).collect::<Result<_, _>>()?,
             outputs_p_error_log2: finite(Log2Probability::sum(of_outputs)),
-            parameter_sets: vec![Parameters::of(set)],
-            eval_key_bytes: set.eval_key_bytes(),
+            parameter_sets: sets.iter().map(Parameters::of).collect(),
+            eval_key_bytes: key_sets::eval_key_bytes(sets),
             input_bytes: input_bytes(client),
-            output_bytes: output_bytes(client, set),
+            output_bytes: output_bytes(client, first),
             predicted_seconds,
         })
     }
@@ -162,13 +167,13 @@ impl Report {
 }
 
 impl Lookup {
-    fn of(event: &Event, set: &ParameterSet) -> Result<Self, Error> {
-        let found = assess(event, set)?;
+    fn of(event: &Event, sets: &[ParameterSet]) -> Result<Self, Error> {
+        let found = assess(event, sets)?;
         let extension = event.extension.unwrap_or(0);
         let stage = Stage {
             role: "bootstrap".to_owned(),
             extension,
-            parameter_set: 0,
+            parameter_set: event.key,
             tolerance_log2: found.tolerance.log2(),
             noise_std_log2: found.variance.log2_std_dev(),
             p_error_log2: finite(found.probability),
@@ -178,7 +183,11 @@ impl Lookup {
             count: event.count,
             width: event.width,
             measured_width: event.measured_width,
-            norm2: (event.norm2_squared_inputs + event.norm2_squared_bootstraps).sqrt(),
+            norm2: event
+                .norm2_squared_bootstraps
+                .iter()
+                .fold(event.norm2_squared_inputs, |sum, norm| sum + norm)
+                .sqrt(),
             form: if extension == 0 { "bootstrap" } else { "extended_bootstrap" }.to_owned(),
             p_error_log2: finite(found.probability),
             stages: vec![stage],

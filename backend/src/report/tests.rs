@@ -18,11 +18,13 @@ fn program() -> Program {
     let lookup = |node: &str, count, width, extension, norm2_squared: f64| Event {
         node: node.to_owned(),
         count,
-        norm2_squared_bootstraps: norm2_squared,
+        norm2_squared_bootstraps: vec![norm2_squared],
         extension: Some(extension),
         spacing: Spacing::of_slots(1u64 << width).0,
         width,
         measured_width: (extension > 0).then_some(width - 1),
+        lookups: vec![width],
+        rotations: 1,
         ..Event::default()
     };
     let port = |name: &str, count: usize| EncryptedPort {
@@ -35,14 +37,14 @@ fn program() -> Program {
     let output = Event {
         node: "logits".to_owned(),
         count: 2,
-        norm2_squared_bootstraps: 30.0,
+        norm2_squared_bootstraps: vec![30.0],
         spacing: Spacing::of_slots(1 << 7).0,
         width: 7,
         ..Event::default()
     };
     let client = Client {
         model: "simple10".to_owned(),
-        parameters: Some(set),
+        parameters: vec![set],
         inputs: vec![port("x", 2)],
         outputs: vec![port("logits", 2)],
         events: vec![lookup("/fc1/Gemm", 10, 4, 0, 20.0), lookup("/fc2/Gemm", 8, 6, 2, 110.25), output],

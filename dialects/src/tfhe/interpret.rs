@@ -47,7 +47,7 @@ pub fn server_of(root: OperationRef<'_, '_>) -> Result<Server, IrError> {
     for argument in function.arguments() {
         numbers.insert(key(argument), numbers.len() as u32);
     }
-    let mut steps = Vec::new();
+    let (mut steps, mut lookups) = (Vec::new(), 0);
     for op in function.ops() {
         if op_name(op) == "tfhe.keyswitch" {
             // Part of the bootstrap that reads it.
@@ -55,7 +55,12 @@ pub fn server_of(root: OperationRef<'_, '_>) -> Result<Server, IrError> {
             numbers.insert(key(result(op)?), from);
             continue;
         }
-        steps.push(step(op, &numbers)?);
+        let mut step = step(op, &numbers)?;
+        if let Some(Action::Bootstrap(bootstrap)) = &mut step.action {
+            bootstrap.lookup = lookups;
+            lookups += 1;
+        }
+        steps.push(step);
         numbers.insert(key(result(op)?), (inputs.len() + steps.len()) as u32 - 1);
     }
     let output_values = function
@@ -63,7 +68,7 @@ pub fn server_of(root: OperationRef<'_, '_>) -> Result<Server, IrError> {
         .into_iter()
         .map(|value| number(&numbers, function.op, value))
         .collect::<Result<_, _>>()?;
-    Ok(Server { parameters: Some(set), inputs, steps, outputs, output_values })
+    Ok(Server { parameters: vec![set], inputs, steps, outputs, output_values })
 }
 
 fn number(
@@ -124,6 +129,7 @@ fn step(op: OperationRef<'_, '_>, numbers: &BTreeMap<usize, u32>) -> Result<Step
                 tables: lookup.tables,
                 table_of: lookup.table_of,
                 spacing: spacing.0,
+                ..Bootstrap::default()
             })
         }
         _ => return Err(no_meaning(op)),

@@ -80,7 +80,7 @@ impl<'a> Phase<'a> {
         let event = Event {
             count: demand.count,
             norm2_squared_inputs: demand.norm2_squared_inputs,
-            norm2_squared_bootstraps: demand.norm2_squared_bootstraps,
+            norm2_squared_bootstraps: vec![demand.norm2_squared_bootstraps],
             spacing: demand.spacing.0,
             ..Event::default()
         };
@@ -97,7 +97,8 @@ impl<'a> Phase<'a> {
     /// The ledger's verdict on one phase, and on all of them.
     pub(super) fn assess(&self, set: &ParameterSet, extension: Option<u32>) -> ledger::Assessment {
         let event = Event { extension, ..self.event.clone() };
-        ledger::assess(&event, set).expect("the demand was checked, and the extension is in bounds")
+        let sets = std::slice::from_ref(set);
+        ledger::assess(&event, sets).expect("the demand was checked, and the extension is in bounds")
     }
 
     /// Noise before the keyswitch.

@@ -33,16 +33,17 @@ fn solve(demands: &[Demand], budget: Budget) -> Solution {
 }
 
 fn events(demands: &[Demand], solution: &Solution) -> Vec<Event> {
-    let event = |(demand, extension): (&Demand, &Option<u32>)| Event {
+    let event = |(index, (demand, extension)): (u32, (&Demand, &Option<u32>))| Event {
+        lookups: extension.map(|_| index).into_iter().collect(),
         node: demand.node.clone(),
         count: demand.count,
         norm2_squared_inputs: demand.norm2_squared_inputs,
-        norm2_squared_bootstraps: demand.norm2_squared_bootstraps,
+        norm2_squared_bootstraps: vec![demand.norm2_squared_bootstraps],
         spacing: demand.spacing.0,
         extension: *extension,
         ..Event::default()
     };
-    demands.iter().zip(&solution.extensions).map(event).collect()
+    (0..).zip(demands.iter().zip(&solution.extensions)).map(event).collect()
 }
 
 fn show(title: &str, solution: &Solution, start: std::time::Instant) {
@@ -203,7 +204,7 @@ proptest! {
         prop_assert_eq!(found.set.check(), Ok(()));
         prop_assert_eq!(found.set.check_security(), Ok(()));
         prop_assert!(found.set.security_bits() >= 128.0);
-        let summary = ledger::summarize(&events(&demands, &found), &found.set).unwrap();
+        let summary = ledger::summarize(&events(&demands, &found), std::slice::from_ref(&found.set)).unwrap();
         prop_assert_eq!(summary.total, found.total);
         if let Some(budget) = budget.inference {
             prop_assert!(summary.total <= budget);

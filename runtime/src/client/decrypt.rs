@@ -5,7 +5,7 @@ use super::files;
 use super::shapes::{Shapes, modulus};
 use super::{ClientKey, Error, ProgramHash};
 use crate::program::FileKind;
-use crate::program::message::{Client, EncryptedPort, ParameterSet};
+use crate::program::message::{Client, EncryptedPort};
 use rayon::prelude::*;
 use std::path::Path;
 use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
@@ -34,7 +34,7 @@ pub struct Decrypted {
 pub fn decrypt(key: &ClientKey, client: &Client, outputs: &EncryptedOutputs) -> Result<Decrypted, Error> {
     key.expect_program(client)?;
     client.outputs.iter().try_for_each(|port| port.check().map(drop))?;
-    let size = Shapes::new(key.parameters()).big_size().0;
+    let size = Shapes::new(&key.parameters()[0]).big_size().0;
     let fits = |lists: &Vec<Vec<u64>>| {
         lists.len() == client.outputs.len()
             && lists.iter().zip(&client.outputs).all(|(list, port)| list.len() == port.elements() * size)
@@ -52,7 +52,7 @@ pub fn decrypt(key: &ClientKey, client: &Client, outputs: &EncryptedOutputs) -> 
 }
 
 fn decrypt_list(key: &ClientKey, port: &EncryptedPort, list: &[u64]) -> Vec<i64> {
-    let size = Shapes::new(key.parameters()).big_size().0;
+    let size = Shapes::new(&key.parameters()[0]).big_size().0;
     let ciphertexts = list.par_chunks_exact(size).enumerate();
     let integer = |(element, words): (usize, &[u64])| {
         let ciphertext = LweCiphertext::from_container(words, modulus());
@@ -100,8 +100,8 @@ impl EncryptedOutputs {
     /// # Errors
     /// For a file that does not hold them, says why.
     pub fn load(path: &Path, client: &Client) -> Result<Self, Error> {
-        let (program, set): (_, &ParameterSet) = (client.hash()?, client.parameter_set()?);
-        let size = Shapes::new(set).big_size().0;
+        let program = client.hash()?;
+        let size = Shapes::new(&client.parameter_sets()?[0]).big_size().0;
         let payload = files::read(path, FileKind::EncryptedOutput, &program)?;
         let per_sample: u64 = client.outputs.iter().map(|port| 8 * (port.elements() * size) as u64).sum();
         let mut rest = files::samples(path, &payload, per_sample)?;

@@ -88,7 +88,7 @@ fn encrypt_list(key: &ClientKey, spacing: u64, values: &[i64], randomness: &mut 
     let phases: Vec<u64> = values.iter().map(|value| encode(*value, spacing)).collect();
     let mut list = SeededLweCiphertextList::from_container(
         bodies.as_mut_slice(),
-        Shapes::new(key.parameters()).big_size(),
+        Shapes::new(&key.parameters()[0]).big_size(),
         CompressionSeed::from(seed),
         modulus(),
     );
@@ -96,7 +96,7 @@ fn encrypt_list(key: &ClientKey, spacing: u64, values: &[i64], randomness: &mut 
         &key.big_secret(),
         &mut list,
         &PlaintextList::from_container(phases),
-        gaussian(key.parameters().glwe_std_dev),
+        gaussian(key.parameters()[0].glwe_std_dev),
         randomness,
     );
     SeededList { seed: seed.0, bodies }

@@ -1,27 +1,23 @@
-//! The client's secret keys, and the evaluation key made from them.
+//! The client's secret keys.
 
 use super::files;
 use super::randomness::{pack_bits, unpack_bits};
-use super::shapes::{Shapes, gaussian, modulus};
-use super::{Error, ProgramHash, Randomness};
-use crate::parameters::ledger;
+use super::{Error, EvaluationKey, ProgramHash, Randomness};
+use crate::parameters::{key_sets, ledger};
 use crate::program::FileKind;
 use crate::program::message::{Client, ParameterSet};
 use std::path::Path;
-use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed, Seeder};
-use tfhe::core_crypto::prelude::{
-    Container, GlweSecretKey, LweSecretKey, SeededLweBootstrapKey, SeededLweKeyswitchKey,
-    generate_seeded_lwe_keyswitch_key, par_generate_seeded_lwe_bootstrap_key,
-};
+use tfhe::core_crypto::prelude::LweSecretKey;
 use zeroize::Zeroizing;
 
 /// The secret keys of one program; wiped when dropped.
 pub struct ClientKey {
     program: ProgramHash,
-    parameters: ParameterSet,
-    /// One word for each bit; the same bits, flattened, are the big LWE key.
-    glwe: Zeroizing<Vec<u64>>,
-    small: Zeroizing<Vec<u64>>,
+    parameters: Vec<ParameterSet>,
+    /// One word for each bit. All sets read the same bits, each as its own number of polynomials.
+    big: Zeroizing<Vec<u64>>,
+    /// One key for each set.
+    small: Vec<Zeroizing<Vec<u64>>>,
 }
 
 impl ClientKey {
@@ -31,42 +27,15 @@ impl ClientKey {
     /// [`Error::Parameters`] if they are not as they must be, [`Error::Program`] for an incomplete bundle.
     pub fn generate(client: &Client, randomness: &mut Randomness) -> Result<Self, Error> {
         ledger::check(client)?;
-        let parameters = client.parameter_set()?.clone();
-        Ok(Self {
-            program: client.hash()?,
-            glwe: randomness.binary_key(parameters.big_dimension().0),
-            small: randomness.binary_key(parameters.small_dimension().0),
-            parameters,
-        })
+        let parameters = client.parameter_sets()?.to_vec();
+        let big = randomness.binary_key(big_dimension(&parameters));
+        let small = parameters.iter().map(|set| randomness.binary_key(set.small_dimension().0));
+        Ok(Self { program: client.hash()?, big, small: small.collect(), parameters })
     }
 
     /// Makes the evaluation key: uses all cores.
     pub fn evaluation_key(&self, randomness: &mut Randomness) -> EvaluationKey {
-        let set = &self.parameters;
-        let mut key = EvaluationKey {
-            program: self.program,
-            parameters: set.clone(),
-            bootstrap: vec![0; set.bootstrap_key_words() as usize],
-            bootstrap_seed: randomness.seed().0,
-            keyswitch: vec![0; set.keyswitch_key_words() as usize],
-            keyswitch_seed: randomness.seed().0,
-        };
-        let glwe = GlweSecretKey::from_container(self.glwe.as_slice(), Shapes::new(set).polynomial);
-        par_generate_seeded_lwe_bootstrap_key(
-            &self.small_secret(),
-            &glwe,
-            &mut bootstrap_key(key.bootstrap.as_mut_slice(), set, key.bootstrap_seed),
-            gaussian(set.glwe_std_dev),
-            randomness,
-        );
-        generate_seeded_lwe_keyswitch_key(
-            &self.big_secret(),
-            &self.small_secret(),
-            &mut keyswitch_key(key.keyswitch.as_mut_slice(), set, key.keyswitch_seed),
-            gaussian(set.lwe_std_dev),
-            randomness,
-        );
-        key
+        EvaluationKey::generate(self, randomness)
     }
 
     /// The program that the key belongs to.
@@ -75,20 +44,20 @@ impl ClientKey {
         &self.program
     }
 
-    /// The key set.
+    /// The key sets; at least one.
     #[must_use]
-    pub fn parameters(&self) -> &ParameterSet {
+    pub fn parameters(&self) -> &[ParameterSet] {
         &self.parameters
     }
 
     /// What all values between steps are under.
     pub(crate) fn big_secret(&self) -> LweSecretKey<&[u64]> {
-        LweSecretKey::from_container(self.glwe.as_slice())
+        LweSecretKey::from_container(self.big.as_slice())
     }
 
-    /// What a bootstrap's phase is under.
-    pub(crate) fn small_secret(&self) -> LweSecretKey<&[u64]> {
-        LweSecretKey::from_container(self.small.as_slice())
+    /// What the phases of this set's bootstraps are under.
+    pub(crate) fn small_secret(&self, set: usize) -> LweSecretKey<&[u64]> {
+        LweSecretKey::from_container(self.small[set].as_slice())
     }
 
     /// Refuses to work for another program than the key's.
@@ -101,8 +70,10 @@ impl ClientKey {
     /// # Errors
     /// [`Error::File`].
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        let (glwe, small) = (pack_bits(&self.glwe), pack_bits(&self.small));
-        files::write(path, FileKind::ClientKey, &self.program, &[&glwe, &small])
+        let parts: Vec<_> =
+            std::iter::once(&self.big).chain(&self.small).map(|bits| pack_bits(bits)).collect();
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_slice()).collect();
+        files::write(path, FileKind::ClientKey, &self.program, &parts)
     }
 
     /// Reads the keys of this program.
@@ -110,114 +81,27 @@ impl ClientKey {
     /// # Errors
     /// For a file that is not a client key of this program, says why; [`Error::Parameters`] for less than 128 bits of security.
     pub fn load(path: &Path, client: &Client) -> Result<Self, Error> {
-        let (program, parameters) = (client.hash()?, client.parameter_set()?.clone());
+        let (program, parameters) = (client.hash()?, client.parameter_sets()?.to_vec());
         // The noise of encryption is that of the bundle, which may have changed since the keys were made.
-        parameters.check_security()?;
+        key_sets::check_security(&parameters)?;
         let payload = files::read(path, FileKind::ClientKey, &program)?;
-        let (big, small) = (parameters.big_dimension().0, parameters.small_dimension().0);
-        let glwe_bytes = big.div_ceil(8);
-        files::expect_size(path, payload.len(), (glwe_bytes + small.div_ceil(8)) as u64)?;
-        Ok(Self {
-            program,
-            parameters,
-            glwe: unpack_bits(&payload[..glwe_bytes], big),
-            small: unpack_bits(&payload[glwe_bytes..], small),
-        })
+        let small = parameters.iter().map(|set| set.small_dimension().0);
+        let dimensions: Vec<usize> = std::iter::once(big_dimension(&parameters)).chain(small).collect();
+        let bytes: usize = dimensions.iter().map(|dimension| dimension.div_ceil(8)).sum();
+        files::expect_size(path, payload.len(), bytes as u64)?;
+        let mut rest = &payload[..];
+        let mut keys = dimensions.iter().map(|dimension| {
+            let (bits, behind) = rest.split_at(dimension.div_ceil(8));
+            rest = behind;
+            unpack_bits(bits, *dimension)
+        });
+        let big = keys.next().unwrap_or_default();
+        let small = keys.collect();
+        Ok(Self { program, parameters, big, small })
     }
 }
 
-/// What the server needs to compute on ciphertexts; holds no secret. Masks are seeds: a fraction of the size.
-pub struct EvaluationKey {
-    program: ProgramHash,
-    parameters: ParameterSet,
-    bootstrap: Vec<u64>,
-    bootstrap_seed: u128,
-    keyswitch: Vec<u64>,
-    keyswitch_seed: u128,
-}
-
-impl EvaluationKey {
-    /// The program that the key belongs to.
-    #[must_use]
-    pub fn program(&self) -> &ProgramHash {
-        &self.program
-    }
-
-    /// The key set.
-    #[must_use]
-    pub fn parameters(&self) -> &ParameterSet {
-        &self.parameters
-    }
-
-    pub(crate) fn bootstrap(&self) -> SeededLweBootstrapKey<&[u64]> {
-        bootstrap_key(&self.bootstrap, &self.parameters, self.bootstrap_seed)
-    }
-
-    pub(crate) fn keyswitch(&self) -> SeededLweKeyswitchKey<&[u64]> {
-        keyswitch_key(&self.keyswitch, &self.parameters, self.keyswitch_seed)
-    }
-
-    /// Writes the key.
-    ///
-    /// # Errors
-    /// [`Error::File`].
-    pub fn save(&self, path: &Path) -> Result<(), Error> {
-        let payload: [&[u8]; 4] = [
-            &self.bootstrap_seed.to_le_bytes(),
-            &self.keyswitch_seed.to_le_bytes(),
-            &files::to_bytes(&self.bootstrap),
-            &files::to_bytes(&self.keyswitch),
-        ];
-        files::write(path, FileKind::EvaluationKey, &self.program, &payload)
-    }
-
-    /// Reads the key of the program with this hash and these parameters.
-    ///
-    /// # Errors
-    /// For a file that is not an evaluation key of this program, says why.
-    pub fn load(path: &Path, program: &ProgramHash, parameters: &ParameterSet) -> Result<Self, Error> {
-        parameters.check()?;
-        let payload = files::read(path, FileKind::EvaluationKey, program)?;
-        files::expect_size(path, payload.len(), parameters.eval_key_bytes())?;
-        let seed = |at: usize| u128::from_le_bytes(std::array::from_fn(|index| payload[at + index]));
-        let words = files::to_words(&payload[32..]);
-        let (bootstrap, keyswitch) = words.split_at(parameters.bootstrap_key_words() as usize);
-        Ok(Self {
-            program: *program,
-            parameters: parameters.clone(),
-            bootstrap: bootstrap.to_vec(),
-            bootstrap_seed: seed(0),
-            keyswitch: keyswitch.to_vec(),
-            keyswitch_seed: seed(16),
-        })
-    }
-}
-
-fn bootstrap_key<C: Container<Element = u64>>(
-    bodies: C,
-    set: &ParameterSet,
-    seed: u128,
-) -> SeededLweBootstrapKey<C> {
-    let shapes = Shapes::new(set);
-    let seed = CompressionSeed::from(Seed(seed));
-    let (base, level) = (shapes.pbs_base, shapes.pbs_level);
-    SeededLweBootstrapKey::from_container(
-        bodies,
-        shapes.glwe,
-        shapes.polynomial,
-        base,
-        level,
-        seed,
-        modulus(),
-    )
-}
-
-fn keyswitch_key<C: Container<Element = u64>>(
-    bodies: C,
-    set: &ParameterSet,
-    seed: u128,
-) -> SeededLweKeyswitchKey<C> {
-    let shapes = Shapes::new(set);
-    let (seed, output) = (CompressionSeed::from(Seed(seed)), shapes.small.to_lwe_size());
-    SeededLweKeyswitchKey::from_container(bodies, shapes.ks_base, shapes.ks_level, output, seed, modulus())
+/// Bits of the big key of sets that passed their check.
+fn big_dimension(sets: &[ParameterSet]) -> usize {
+    sets[0].big_dimension().0
 }

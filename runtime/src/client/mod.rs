@@ -4,6 +4,7 @@ mod decrypt;
 pub(crate) mod encoding;
 mod encrypt;
 mod error;
+mod evaluation;
 pub(crate) mod files;
 mod keys;
 mod quantize;
@@ -13,13 +14,15 @@ pub(crate) mod shapes;
 pub use decrypt::{Decrypted, EncryptedOutputs, decrypt};
 pub use encrypt::{EncryptedInputs, SeededList, encrypt};
 pub use error::Error;
-pub use keys::{ClientKey, EvaluationKey};
+pub use evaluation::{EvaluationKey, EvaluationKeySet};
+pub use keys::ClientKey;
 pub use quantize::{Quantized, dequantize, quantize};
 pub use randomness::Randomness;
 
 pub(crate) use decrypt::count_out_of_range;
 pub(crate) use quantize::{integers_of, typed};
 
+use crate::parameters::key_sets;
 use crate::program::Invalid;
 use crate::program::message::{Client, ParameterSet};
 
@@ -36,13 +39,12 @@ impl Client {
         hash.map_err(|_| Invalid::Missing { what: "hash of the server's part" })
     }
 
-    /// The key set, after checking that the engine can work with it.
+    /// The key sets, after checking that the engine can work with them: at least one.
     ///
     /// # Errors
-    /// [`Invalid`] if the bundle has none, or one that is off.
-    pub fn parameter_set(&self) -> Result<&ParameterSet, Invalid> {
-        let set = self.parameters.as_ref().ok_or(Invalid::Missing { what: "parameters" })?;
-        set.check()?;
-        Ok(set)
+    /// [`Invalid`] if the bundle has none, or some that are off.
+    pub fn parameter_sets(&self) -> Result<&[ParameterSet], Invalid> {
+        key_sets::check(&self.parameters)?;
+        Ok(&self.parameters)
     }
 }

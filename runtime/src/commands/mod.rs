@@ -11,7 +11,7 @@ pub use predict::{Mode, Prediction, Seconds, predict};
 
 use crate::arrays::{self, ArraySource};
 use crate::client::{self, ClientKey, EncryptedInputs, EncryptedOutputs, EvaluationKey, Randomness};
-use crate::parameters::{Summary, ledger};
+use crate::parameters::{Summary, key_sets, ledger};
 use crate::program::message::{Client, Program};
 use crate::program::{Invalid, load_client};
 use crate::reference::Value;
@@ -50,7 +50,7 @@ pub fn keygen(bundle: &Path, client_key: &Path, eval_key: &Path) -> Result<Keyge
         let _ = std::fs::remove_file(eval_key);
         return Err(error.into());
     }
-    Ok(KeygenReport { checked, eval_key_bytes: key.parameters().eval_key_bytes() })
+    Ok(KeygenReport { checked, eval_key_bytes: key_sets::eval_key_bytes(key.parameters()) })
 }
 
 /// An array for a program's input, or a file for its output.

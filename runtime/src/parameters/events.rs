@@ -3,8 +3,9 @@
 //! Every ciphertext is followed as an exact combination of independent sources of noise: the encrypted inputs, and the
 //! results of bootstraps. A value that is used twice counts with the sum of its weights, not with the sum of their squares.
 
-use crate::program::Invalid;
-use crate::program::message::{Action, Bootstrap, Event, Linear, Server};
+use super::combination::{Combination, Sum};
+use crate::program::message::{Action, Bootstrap, Combine, Event, Linear, Server};
+use crate::program::{Invalid, PhaseId};
 use crate::reference::message::Table;
 use crate::units::Width;
 use std::collections::BTreeMap;
@@ -15,11 +16,12 @@ const MAX_WORK: u64 = 1 << 32;
 /// Largest number of weights on sources that are kept: 2 GiB.
 const MAX_TERMS: u64 = 1 << 27;
 
-/// Every event of one inference, in the order of the program: one for each bootstrap step, then one for each output.
+/// Every event of one inference, in the order of the program: one for each phase that bootstraps read, then one for each
+/// output.
 ///
 /// An event counts the elements of its step or output, and has the largest of their norms, each norm on its own: an upper
 /// bound for every element. Elements with the same ciphertext and the same table give one source, since bootstraps are
-/// deterministic.
+/// deterministic. Bootstraps of different tables are independent sources, also where they read one phase.
 ///
 /// # Errors
 /// [`Invalid`] for a server that [`Server::check`] would refuse, or whose noise takes too long to follow.
@@ -42,17 +44,13 @@ impl Limits {
     }
 }
 
-/// One ciphertext, modulo 2^64: weights on sources in increasing order, none of them 0, and a clear constant.
-#[derive(Clone, Default)]
-struct Combination {
-    terms: Vec<(u32, i64)>,
-    constant: u64,
-}
-
-impl Combination {
-    fn source(source: u32) -> Self {
-        Self { terms: vec![(source, 1)], constant: 0 }
-    }
+/// What a source of noise is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// A fresh encryption.
+    Input,
+    /// The result of a bootstrap of this key set.
+    Bootstrap(u32),
 }
 
 /// Follows the noise through the steps.
@@ -60,9 +58,8 @@ struct Follow {
     /// Spacing of every value.
     spacings: Vec<u64>,
     values: Vec<Vec<Combination>>,
-    /// Sources below this are encrypted inputs, the others bootstraps.
-    inputs: u32,
-    sources: u32,
+    sources: Vec<Source>,
+    key_sets: usize,
     /// Which source a bootstrap of this ciphertext by this table is.
     known: BTreeMap<[u8; blake3::OUT_LEN], u32>,
     limits: Limits,
@@ -72,20 +69,26 @@ fn events_within(server: &Server, limits: Limits) -> Result<Vec<Event>, Invalid>
     server.check()?;
     let ciphertexts = server.values()?;
     let spacings = ciphertexts.iter().map(|value| value.spacing).collect();
-    let mut follow =
-        Follow { spacings, values: Vec::new(), inputs: 0, sources: 0, known: BTreeMap::new(), limits };
+    let (values, sources, key_sets) = (Vec::new(), Vec::new(), server.parameters.len());
+    let mut follow = Follow { spacings, values, sources, key_sets, known: BTreeMap::new(), limits };
     for value in &ciphertexts[..server.inputs.len()] {
-        let fresh = (0..value.count).map(|_| Combination::source(follow.next_source())).collect();
+        let fresh =
+            (0..value.count).map(|_| Combination::source(follow.next_source(Source::Input))).collect();
         follow.values.push(fresh);
     }
-    follow.inputs = follow.sources;
-    let mut events = Vec::new();
+    let mut events: Vec<Event> = Vec::new();
+    let mut phases: BTreeMap<PhaseId, usize> = BTreeMap::new();
     for (index, step) in server.steps.iter().enumerate() {
         let refuse = |what| Invalid::Step { index, node: step.node.clone(), what };
         let result = match &step.action {
-            Some(Action::Linear(linear)) => follow.combine(linear).map_err(refuse)?,
+            Some(Action::Linear(linear)) => follow.linear(linear).map_err(refuse)?,
+            Some(Action::Combine(combine)) => follow.combine(combine).map_err(refuse)?,
             Some(Action::Bootstrap(bootstrap)) => {
-                events.push(follow.lookup(&step.node, bootstrap));
+                let event = *phases.entry(bootstrap.phase()).or_insert(events.len());
+                if event == events.len() {
+                    events.push(follow.reading(&step.node, bootstrap));
+                }
+                add_reader(&mut events[event], bootstrap);
                 follow.bootstrap(bootstrap)
             }
             None => return Err(refuse("an action that only a newer version knows")),
@@ -101,53 +104,82 @@ fn events_within(server: &Server, limits: Limits) -> Result<Vec<Event>, Invalid>
     Ok(events)
 }
 
+/// One more bootstrap reads the event's phase: what is an error for any of them is one for all.
+fn add_reader(event: &mut Event, bootstrap: &Bootstrap) {
+    let entries = bootstrap.tables.iter().map(|table| table.values.len() as i64).max().unwrap_or(1);
+    event.width = event.width.max(Width::of_range(1, entries.max(1)).0);
+    event.tolerance = event.tolerance.min(bootstrap.tolerance);
+    event.rotations += 1;
+    if let Err(place) = event.lookups.binary_search(&bootstrap.lookup) {
+        event.lookups.insert(place, bootstrap.lookup);
+    }
+}
+
 impl Follow {
-    fn next_source(&mut self) -> u32 {
-        self.sources += 1;
-        self.sources - 1
+    fn next_source(&mut self, source: Source) -> u32 {
+        self.sources.push(source);
+        self.sources.len() as u32 - 1
     }
 
-    /// `y = W x + b`, with everything on the torus: a weight includes the ratio of the two spacings.
-    fn combine(&mut self, linear: &Linear) -> Result<Vec<Combination>, &'static str> {
-        let columns: Vec<&Combination> =
-            linear.inputs.iter().flat_map(|value| &self.values[*value as usize]).collect();
-        let factor =
-            linear.inputs.first().map_or(1, |value| linear.spacing / self.spacings[*value as usize]) as i64;
-        let products: u64 = columns.iter().map(|column| 1 + column.terms.len() as u64).sum();
+    /// What one unit of a value is in units of a spacing that it divides.
+    fn factor(&self, value: u32, spacing: u64) -> i64 {
+        (spacing / self.spacings[value as usize]) as i64
+    }
+
+    /// `y = W x + b`.
+    fn linear(&mut self, linear: &Linear) -> Result<Vec<Combination>, &'static str> {
+        let columns: Vec<(i64, &Combination)> = linear
+            .inputs
+            .iter()
+            .flat_map(|value| {
+                let factor = self.factor(*value, linear.spacing);
+                self.values[*value as usize].iter().map(move |column| (factor, column))
+            })
+            .collect();
+        let products: u64 = columns.iter().map(|(_, column)| column.work()).sum();
         let mut limits = self.limits;
         limits.spend(products.saturating_mul(u64::from(linear.rows)), 0)?;
-        let mut sums = vec![0i64; self.sources as usize];
-        let (mut touched, mut is_touched) = (Vec::new(), vec![false; sums.len()]);
+        let mut sum = Sum::new(self.sources.len() as u32);
         let mut result = Vec::with_capacity(linear.rows as usize);
         for (row, bias) in linear.bias.iter().enumerate() {
-            let mut constant = (*bias as u64).wrapping_mul(linear.spacing);
+            sum.add_constant((*bias as u64).wrapping_mul(linear.spacing));
             let weights = &linear.weights[row * columns.len()..][..columns.len()];
-            for (weight, column) in weights.iter().zip(&columns).filter(|(weight, _)| **weight != 0) {
-                let weight = weight.wrapping_mul(factor);
-                constant = constant.wrapping_add(column.constant.wrapping_mul(weight as u64));
-                for (source, inner) in &column.terms {
-                    let sum = &mut sums[*source as usize];
-                    *sum = sum.wrapping_add(weight.wrapping_mul(*inner));
-                    if !std::mem::replace(&mut is_touched[*source as usize], true) {
-                        touched.push(*source);
-                    }
-                }
+            for (weight, (factor, column)) in weights.iter().zip(&columns) {
+                sum.add(weight.wrapping_mul(*factor), column);
             }
-            touched.sort_unstable();
-            let sum_of = |source: u32| {
-                is_touched[source as usize] = false;
-                (source, std::mem::take(&mut sums[source as usize]))
-            };
-            let terms: Vec<_> = touched.drain(..).map(sum_of).filter(|(_, sum)| *sum != 0).collect();
-            limits.spend(0, terms.len() as u64)?;
-            result.push(Combination { terms, constant });
+            let row = sum.take();
+            limits.spend(0, row.terms.len() as u64)?;
+            result.push(row);
+        }
+        self.limits = limits;
+        Ok(result)
+    }
+
+    /// A sum of lists, element by element.
+    fn combine(&mut self, combine: &Combine) -> Result<Vec<Combination>, &'static str> {
+        let mut limits = self.limits;
+        let mut sum = Sum::new(self.sources.len() as u32);
+        let mut result = Vec::with_capacity(combine.bias.len());
+        for (element, bias) in combine.bias.iter().enumerate() {
+            sum.add_constant((*bias as u64).wrapping_mul(combine.spacing));
+            for (value, weight) in combine.inputs.iter().zip(&combine.weights) {
+                let input = &self.values[*value as usize][element];
+                limits.spend(input.work(), 0)?;
+                sum.add(weight.wrapping_mul(self.factor(*value, combine.spacing)), input);
+            }
+            let element = sum.take();
+            limits.spend(0, element.terms.len() as u64)?;
+            result.push(element);
         }
         self.limits = limits;
         Ok(result)
     }
 
     fn bootstrap(&mut self, bootstrap: &Bootstrap) -> Vec<Combination> {
-        let tables: Vec<[u8; blake3::OUT_LEN]> = bootstrap.tables.iter().map(table_digest).collect();
+        let tables: Vec<[u8; blake3::OUT_LEN]> = (0..)
+            .zip(&bootstrap.tables)
+            .map(|(index, table)| digest(table, bootstrap.center(index)))
+            .collect();
         let spacings = [self.spacings[bootstrap.input as usize], bootstrap.spacing];
         let elements = &self.values[bootstrap.input as usize];
         let keys: Vec<_> = elements
@@ -155,7 +187,10 @@ impl Follow {
             .zip(&bootstrap.table_of)
             .map(|(element, table)| {
                 let mut hasher = blake3::Hasher::new();
-                hasher.update(&tables[*table as usize]).update(&bootstrap.extension.to_le_bytes());
+                hasher.update(&tables[*table as usize]);
+                for number in [bootstrap.extension, bootstrap.key] {
+                    hasher.update(&number.to_le_bytes());
+                }
                 for word in spacings.iter().chain([&element.constant]) {
                     hasher.update(&word.to_le_bytes());
                 }
@@ -168,7 +203,7 @@ impl Follow {
         let mut source_of = |key| match self.known.get(&key) {
             Some(source) => *source,
             None => {
-                let source = self.next_source();
+                let source = self.next_source(Source::Bootstrap(bootstrap.key));
                 self.known.insert(key, source);
                 source
             }
@@ -176,13 +211,14 @@ impl Follow {
         keys.into_iter().map(|key| Combination::source(source_of(key))).collect()
     }
 
-    fn lookup(&self, node: &str, bootstrap: &Bootstrap) -> Event {
-        let entries = bootstrap.tables.iter().map(|table| table.values.len() as i64).max().unwrap_or(1);
+    /// The event of a phase, before its readers.
+    fn reading(&self, node: &str, bootstrap: &Bootstrap) -> Event {
         let event = Event {
             node: node.to_owned(),
             extension: Some(bootstrap.extension),
             spacing: self.spacings[bootstrap.input as usize],
-            width: Width::of_range(1, entries.max(1)).0,
+            key: bootstrap.key,
+            tolerance: bootstrap.tolerance,
             ..Event::default()
         };
         self.with_noise(event, bootstrap.input)
@@ -191,25 +227,26 @@ impl Follow {
     /// Fills in how many elements the value has, and their largest norms.
     fn with_noise(&self, event: Event, value: u32) -> Event {
         let elements = &self.values[value as usize];
-        let largest = |inputs: bool| {
+        let largest = |kind: Source| {
             let squares = |element: &Combination| -> f64 {
-                let of_kind = element.terms.iter().filter(|(source, _)| (*source < self.inputs) == inputs);
+                let of_kind =
+                    element.terms.iter().filter(|(source, _)| self.sources[*source as usize] == kind);
                 of_kind.map(|(_, weight)| (*weight as f64).powi(2)).sum()
             };
             elements.iter().map(squares).fold(0.0, f64::max)
         };
         Event {
             count: elements.len() as u32,
-            norm2_squared_inputs: largest(true),
-            norm2_squared_bootstraps: largest(false),
+            norm2_squared_inputs: largest(Source::Input),
+            norm2_squared_bootstraps: (0..self.key_sets as u32).map(Source::Bootstrap).map(largest).collect(),
             ..event
         }
     }
 }
 
-fn table_digest(table: &Table) -> [u8; blake3::OUT_LEN] {
+fn digest(table: &Table, center: i64) -> [u8; blake3::OUT_LEN] {
     let mut hasher = blake3::Hasher::new();
-    for word in std::iter::once(&table.lo).chain(&table.values) {
+    for word in [center, table.lo].iter().chain(&table.values) {
         hasher.update(&word.to_le_bytes());
     }
     *hasher.finalize().as_bytes()
@@ -239,15 +276,16 @@ mod tests {
     fn lookup(input: u32, tables: &[&[i64]], table_of: &[u32]) -> Step {
         let table = |values: &&[i64]| Table { lo: 0, values: values.to_vec() };
         let tables = tables.iter().map(table).collect();
+        let table_of = table_of.to_vec();
         let bootstrap =
-            Bootstrap { input, extension: 2, tables, table_of: table_of.to_vec(), spacing: SPACING };
+            Bootstrap { input, extension: 2, tables, table_of, spacing: SPACING, ..Bootstrap::default() };
         Step { node: "Relu_0".to_owned(), action: Some(Action::Bootstrap(bootstrap)) }
     }
 
     /// `inputs` encrypted elements; the last value is the output, with `outputs` elements.
     fn server(inputs: usize, steps: Vec<Step>, outputs: usize, spacing: u64) -> Server {
         Server {
-            parameters: Some(wide()),
+            parameters: vec![wide()],
             inputs: vec![port("x", inputs, SPACING)],
             output_values: vec![steps.len() as u32],
             steps,
@@ -259,7 +297,7 @@ mod tests {
     fn norms(server: &Server) -> (f64, f64) {
         let events = events(server).unwrap();
         let output = events.last().unwrap();
-        (output.norm2_squared_inputs, output.norm2_squared_bootstraps)
+        (output.norm2_squared_inputs, output.norm2_squared_bootstraps.iter().sum())
     }
 
     #[test]
@@ -291,6 +329,9 @@ mod tests {
             node: "Relu_0".to_owned(),
             count: 2,
             norm2_squared_inputs: 25.0,
+            norm2_squared_bootstraps: vec![0.0],
+            lookups: vec![0],
+            rotations: 1,
             extension: Some(2),
             spacing: SPACING,
             width: 3,
@@ -300,7 +341,7 @@ mod tests {
             node: "y".to_owned(),
             count: 1,
             norm2_squared_inputs: 49.0,
-            norm2_squared_bootstraps: 13.0,
+            norm2_squared_bootstraps: vec![13.0],
             spacing: SPACING,
             width: 2,
             ..Event::default()
@@ -328,6 +369,67 @@ mod tests {
         inner.bias[1] = 1;
         let steps = vec![shifted, lookup(1, same, &[0, 1]), linear(&[2], &[&[1, 1]], SPACING)];
         assert_eq!(norms(&server(2, steps, 1, SPACING)).1, 2.0);
+    }
+
+    fn of_lookup(step: Step, change: impl FnOnce(&mut Bootstrap)) -> Step {
+        let Some(Action::Bootstrap(mut bootstrap)) = step.action else { panic!() };
+        change(&mut bootstrap);
+        Step { action: Some(Action::Bootstrap(bootstrap)), ..step }
+    }
+
+    fn combine(inputs: &[u32], weights: &[i64], elements: usize, spacing: u64) -> Step {
+        let (inputs, weights) = (inputs.to_vec(), weights.to_vec());
+        let combine = Combine { inputs, weights, bias: vec![0; elements], spacing };
+        Step { node: "Relu_0".to_owned(), action: Some(Action::Combine(combine)) }
+    }
+
+    #[test]
+    fn bootstraps_of_one_phase_are_one_event() {
+        let second = |change: fn(&mut Bootstrap)| of_lookup(lookup(0, &[&[7, 8, 9, 1, 2]], &[0, 0]), change);
+        let of = |other: Step| {
+            let first = of_lookup(lookup(0, &[&[1, 2, 3]], &[0, 0]), |bootstrap| bootstrap.tolerance = 4);
+            let server = server(2, vec![first, other, combine(&[1, 2], &[3, 4], 2, SPACING)], 2, SPACING);
+            let two_sets = vec![wide(), wide()];
+            events(&Server { parameters: two_sets, ..server }).unwrap()
+        };
+        let found = of(second(|bootstrap| (bootstrap.tolerance, bootstrap.lookup) = (2, 5)));
+        assert_eq!(found.len(), 2);
+        let reading = &found[0];
+        assert_eq!((reading.tolerance, reading.rotations, reading.count, reading.width), (2, 2, 2, 3));
+        assert_eq!(reading.lookups, [0, 5]);
+        // Two tables are two sources all the same.
+        assert_eq!(found[1].norm2_squared_bootstraps, [25.0, 0.0]);
+        for other in [
+            second(|bootstrap| bootstrap.key = 1),
+            second(|bootstrap| bootstrap.extension = 1),
+            second(|bootstrap| bootstrap.tables[0].lo = 1),
+        ] {
+            assert_eq!(of(other).len(), 3);
+        }
+        assert_eq!(of(second(|bootstrap| bootstrap.key = 1))[2].norm2_squared_bootstraps, [9.0, 16.0]);
+    }
+
+    #[test]
+    fn a_center_makes_another_source() {
+        let first = lookup(0, &[&[1, 2]], &[0]);
+        let twice = |second: Step| {
+            norms(&server(1, vec![first.clone(), second, combine(&[1, 2], &[1, 1], 1, SPACING)], 1, SPACING))
+                .1
+        };
+        assert_eq!(twice(first.clone()), 4.0);
+        assert_eq!(twice(of_lookup(first.clone(), |bootstrap| bootstrap.centers = vec![3])), 2.0);
+    }
+
+    #[test]
+    fn inputs_of_a_sum_have_spacings_of_their_own() {
+        let wide = linear(&[0], &[&[1, 0], &[0, 1]], 4 * SPACING);
+        let sum = linear(&[0, 1], &[&[1, 0, 0, 3]], 8 * SPACING);
+        assert_eq!(
+            norms(&server(2, vec![wide.clone(), sum], 1, 8 * SPACING)),
+            (8.0f64.powi(2) + 24f64.powi(2), 0.0)
+        );
+        let elementwise = combine(&[0, 1], &[-4, 1], 2, 4 * SPACING);
+        assert_eq!(norms(&server(2, vec![wide, elementwise], 2, 4 * SPACING)), (12f64.powi(2), 0.0));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The failure ledger: every event that can make one inference wrong, with its probability.
 //!
 //! An event is one error at one modulus-switched phase, or at one decrypted output. A phase is read wrongly when its
-//! noise reaches half a slot, less the half position that a boundary between two slots may be off the grid.
+//! noise reaches half a slot, less the half position that a boundary between two slots may be off the grid. Where a reading
+//! may be off by some slots without any effect, these are added. A lookup of several stages fails when any of its phases is
+//! read wrongly: its probability is at most the sum.
 
-use super::{Error, failure, noise};
+use super::{Error, failure, key_sets, noise};
 use crate::program::message::{Client, Event, ParameterSet};
 use crate::units::{Log2Probability, Spacing, Variance};
+use std::collections::BTreeMap;
 
 /// Slack in log2 for sums that were made in another order.
 const SLACK: f64 = 1e-6;
@@ -26,11 +29,11 @@ pub struct Assessment {
 /// The sums over a program.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
-    /// Security of the weaker key, bits.
+    /// Security of the weakest key, bits.
     pub security_bits: f64,
     /// Failure of one inference.
     pub total: Log2Probability,
-    /// The worst single lookup; minus infinity where there is none.
+    /// The worst single lookup, over all its stages; minus infinity where there is none.
     pub worst_lookup: Log2Probability,
     /// The worst single decrypted output; minus infinity where there is none.
     pub worst_output: Log2Probability,
@@ -40,12 +43,15 @@ pub struct Summary {
 ///
 /// # Errors
 /// [`Error::BadEvent`] for numbers that no program of ours has.
-pub fn assess(event: &Event, set: &ParameterSet) -> Result<Assessment, Error> {
+pub fn assess(event: &Event, sets: &[ParameterSet]) -> Result<Assessment, Error> {
     let bad = |name, found: String| Error::BadEvent { node: event.node.clone(), name, found };
-    for (name, norm) in [
-        ("norm2_squared_inputs", event.norm2_squared_inputs),
-        ("norm2_squared_bootstraps", event.norm2_squared_bootstraps),
-    ] {
+    let bootstraps = &event.norm2_squared_bootstraps;
+    if bootstraps.len() > sets.len() {
+        return Err(bad("norms on bootstraps of key sets", bootstraps.len().to_string()));
+    }
+    for (name, norm) in std::iter::once(("norm2_squared_inputs", event.norm2_squared_inputs))
+        .chain(bootstraps.iter().map(|norm| ("norm2_squared_bootstraps", *norm)))
+    {
         if !norm.is_finite() || norm < 0.0 {
             return Err(bad(name, norm.to_string()));
         }
@@ -53,22 +59,41 @@ pub fn assess(event: &Event, set: &ParameterSet) -> Result<Assessment, Error> {
     if event.spacing == 0 {
         return Err(bad("spacing", "0".to_owned()));
     }
-    let arriving = noise::linear_combination(event.norm2_squared_inputs, set.fresh_variance())
-        + noise::linear_combination(event.norm2_squared_bootstraps, set.bootstrap_variance());
-    let half_slot = Spacing(event.spacing).torus() / 2.0;
+    let half_room = half_room(event.spacing, event.tolerance);
+    if half_room > 0.5 {
+        return Err(bad("tolerance", event.tolerance.to_string()));
+    }
+    let fresh = noise::linear_combination(event.norm2_squared_inputs, key_sets::fresh_variance(sets));
+    let arriving = bootstraps
+        .iter()
+        .zip(sets)
+        .fold(fresh, |sum, (norm, set)| sum + noise::linear_combination(*norm, set.bootstrap_variance()));
     let (variance, tolerance) = match event.extension {
-        None => (arriving, half_slot),
+        None => (arriving, half_room),
         Some(extension) if extension > ParameterSet::LARGEST_EXTENSION => {
             return Err(bad("extension", extension.to_string()));
         }
-        Some(extension) => (
-            arriving + set.keyswitch_variance() + set.modulus_switch_variance(extension),
-            half_slot - half_position(set, extension),
-        ),
+        Some(extension) => {
+            let set = sets.get(event.key as usize).ok_or_else(|| bad("key", event.key.to_string()))?;
+            let read = set.keyswitch_variance() + set.modulus_switch_variance(extension);
+            (arriving + read, reading_tolerance(event.spacing, event.tolerance, set, extension))
+        }
     };
     let probability = failure::outside(tolerance, variance);
     let all = Log2Probability(probability.0 + f64::from(event.count).log2());
     Ok(Assessment { variance, tolerance, probability, all })
+}
+
+/// Half a slot and as many more as may be off without any effect, on the torus.
+fn half_room(spacing: u64, tolerance: u32) -> f64 {
+    (f64::from(tolerance) + 0.5) * Spacing(spacing).torus()
+}
+
+/// Smallest noise that moves the slot that a bootstrap reads by more than the tolerance, on the torus; not positive where
+/// the positions of the test polynomial are too coarse for that.
+#[must_use]
+pub fn reading_tolerance(spacing: u64, tolerance: u32, set: &ParameterSet, extension: u32) -> f64 {
+    half_room(spacing, tolerance) - half_position(set, extension)
 }
 
 /// Half the torus distance of two neighbouring positions of a bootstrap.
@@ -77,19 +102,54 @@ pub fn half_position(set: &ParameterSet, extension: u32) -> f64 {
     (-f64::from(set.log2_positions(extension)) - 1.0).exp2()
 }
 
+/// Failure of one lookup of a group, or of one element of an output: the sum over the events that it depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LookupFailure {
+    /// The ONNX node of its first event, or the name of the output.
+    pub node: String,
+    /// The group's number; `None` for an output.
+    pub lookup: Option<u32>,
+    /// Probability that any of the events of one element happens.
+    pub probability: Log2Probability,
+}
+
+/// For each group of lookups, then for each output, the failure of one of its elements.
+///
+/// # Errors
+/// As [`assess`].
+pub fn lookup_failures(events: &[Event], sets: &[ParameterSet]) -> Result<Vec<LookupFailure>, Error> {
+    let mut lookups: BTreeMap<u32, (&str, Vec<Log2Probability>)> = BTreeMap::new();
+    let mut outputs = Vec::new();
+    for event in events.iter().filter(|event| event.count > 0) {
+        let probability = assess(event, sets)?.probability;
+        for lookup in &event.lookups {
+            lookups.entry(*lookup).or_insert((&event.node, Vec::new())).1.push(probability);
+        }
+        if event.lookups.is_empty() {
+            outputs.push(LookupFailure { node: event.node.clone(), lookup: None, probability });
+        }
+    }
+    let summed = lookups.into_iter().map(|(lookup, (node, probabilities))| LookupFailure {
+        node: node.to_owned(),
+        lookup: Some(lookup),
+        probability: Log2Probability::sum(probabilities),
+    });
+    Ok(summed.chain(outputs).collect())
+}
+
 /// Sums over all events.
 ///
 /// # Errors
 /// As [`assess`].
-pub fn summarize(events: &[Event], set: &ParameterSet) -> Result<Summary, Error> {
-    let assessments = events.iter().map(|event| assess(event, set)).collect::<Result<Vec<_>, _>>()?;
+pub fn summarize(events: &[Event], sets: &[ParameterSet]) -> Result<Summary, Error> {
+    let assessments = events.iter().map(|event| assess(event, sets)).collect::<Result<Vec<_>, _>>()?;
+    let failures = lookup_failures(events, sets)?;
     let worst = |lookups: bool| {
-        let of_kind = |event: &Event| event.count > 0 && event.extension.is_some() == lookups;
-        let pairs = events.iter().zip(&assessments).filter(|(event, _)| of_kind(event));
-        Log2Probability(pairs.map(|(_, found)| found.probability.0).fold(f64::NEG_INFINITY, f64::max))
+        let of_kind = failures.iter().filter(|failure| failure.lookup.is_some() == lookups);
+        Log2Probability(of_kind.map(|failure| failure.probability.0).fold(f64::NEG_INFINITY, f64::max))
     };
     Ok(Summary {
-        security_bits: set.security_bits(),
+        security_bits: key_sets::security_bits(sets),
         total: Log2Probability::sum(assessments.iter().map(|found| found.all)),
         worst_lookup: worst(true),
         worst_output: worst(false),
@@ -102,26 +162,25 @@ pub fn summarize(events: &[Event], set: &ParameterSet) -> Result<Summary, Error>
 /// # Errors
 /// The first thing that does not hold.
 pub fn check(client: &Client) -> Result<Summary, Error> {
-    let set = client.parameters.as_ref().ok_or(Error::Missing { what: "parameters" })?;
-    set.check()?;
-    set.check_security()?;
+    let sets = &client.parameters;
+    key_sets::check(sets)?;
+    key_sets::check_security(sets)?;
     if client.events.iter().all(|event| event.count == 0) {
         return Err(Error::Missing { what: "failure events" });
     }
     if client.p_error_log2.is_none() && client.p_error_per_lookup_log2.is_none() {
         return Err(Error::Missing { what: "failure budget" });
     }
-    let summary = summarize(&client.events, set)?;
+    let summary = summarize(&client.events, sets)?;
     if let Some(budget) = client.p_error_log2
         && !within(summary.total, budget)
     {
         return Err(Error::OverBudget { found: summary.total.0, budget });
     }
     if let Some(budget) = client.p_error_per_lookup_log2 {
-        for event in client.events.iter().filter(|event| event.count > 0) {
-            let found = assess(event, set)?.probability;
-            if !within(found, budget) {
-                return Err(Error::LookupOverBudget { node: event.node.clone(), found: found.0, budget });
+        for LookupFailure { node, probability, .. } in lookup_failures(&client.events, sets)? {
+            if !within(probability, budget) {
+                return Err(Error::LookupOverBudget { node, found: probability.0, budget });
             }
         }
     }
@@ -142,21 +201,22 @@ mod tests {
         Event {
             node: "Relu_0".to_owned(),
             count: 8,
-            norm2_squared_bootstraps: 64.0,
+            norm2_squared_bootstraps: vec![64.0],
             extension: Some(extension),
             spacing: Spacing::of_slots(slots).0,
+            lookups: vec![slots as u32],
             ..Event::default()
         }
     }
 
     fn client(events: Vec<Event>) -> Client {
-        Client { parameters: Some(wide()), events, p_error_log2: Some(-40.0), ..Client::default() }
+        Client { parameters: vec![wide()], events, p_error_log2: Some(-40.0), ..Client::default() }
     }
 
     #[test]
     fn an_event_adds_up_its_noise() {
         let set = wide();
-        let found = assess(&lookup(2, 32), &set).unwrap();
+        let found = assess(&lookup(2, 32), std::slice::from_ref(&set)).unwrap();
         let expected =
             64.0 * set.bootstrap_variance().0 + set.keyswitch_variance().0 + set.modulus_switch_variance(2).0;
         assert!((found.variance.0 / expected - 1.0).abs() < 1e-12);
@@ -168,16 +228,62 @@ mod tests {
     fn an_output_is_read_without_a_bootstrap() {
         let set = wide();
         let event = Event { count: 1, norm2_squared_inputs: 4.0, spacing: 1 << 60, ..Event::default() };
-        let found = assess(&event, &set).unwrap();
+        let found = assess(&event, std::slice::from_ref(&set)).unwrap();
         assert_eq!(found.variance, set.fresh_variance() * 4.0);
         assert_eq!(found.tolerance, 1.0 / 32.0);
     }
 
     #[test]
     fn more_accumulators_fail_less() {
-        let set = wide();
+        let set = [wide()];
         let found: Vec<f64> = (0..4).map(|v| assess(&lookup(v, 64), &set).unwrap().probability.0).collect();
         assert!(found.windows(2).all(|pair| pair[1] < pair[0]), "{found:?}");
+    }
+
+    #[test]
+    fn each_bootstrap_counts_with_the_noise_of_its_key_set() {
+        let (quiet, loud) =
+            (wide(), ParameterSet { pbs_base_log: 23, pbs_level: 1, lwe_dimension: 900, ..wide() });
+        let event = Event { key: 1, norm2_squared_bootstraps: vec![3.0, 5.0], ..lookup(1, 32) };
+        let found = assess(&event, &[quiet.clone(), loud.clone()]).unwrap();
+        let expected = 3.0 * quiet.bootstrap_variance().0
+            + 5.0 * loud.bootstrap_variance().0
+            + loud.keyswitch_variance().0
+            + loud.modulus_switch_variance(1).0;
+        assert!((found.variance.0 / expected - 1.0).abs() < 1e-12);
+        assert!(assess(&event, &[quiet]).is_err());
+    }
+
+    #[test]
+    fn harmless_slots_widen_the_tolerance() {
+        let sets = [wide()];
+        let coarse = Event { tolerance: 3, ..lookup(0, 32) };
+        let found = assess(&coarse, &sets).unwrap().tolerance;
+        assert!((found - (7.0 / 128.0 - 1.0 / (4.0 * 2048.0))).abs() < 1e-15);
+        let beyond = Event { tolerance: 32, ..coarse };
+        assert!(matches!(assess(&beyond, &sets), Err(Error::BadEvent { name: "tolerance", .. })));
+    }
+
+    #[test]
+    fn a_lookup_fails_with_any_of_its_stages() {
+        let stage = |lookups: &[u32]| Event { lookups: lookups.to_vec(), ..lookup(2, 40) };
+        let output = Event { lookups: vec![], extension: None, ..lookup(0, 40) };
+        let events = [stage(&[7]), stage(&[7, 9]), stage(&[9]), stage(&[9]), output];
+        let single = assess(&events[0], &[wide()]).unwrap().probability.0;
+        let found = lookup_failures(&events, &[wide()]).unwrap();
+        let lookups: Vec<_> = found.iter().map(|failure| failure.lookup).collect();
+        assert_eq!(lookups, [Some(7), Some(9), None]);
+        assert!((found[0].probability.0 - single - 1.0).abs() < 1e-9);
+        assert!((found[1].probability.0 - single - 3f64.log2()).abs() < 1e-9);
+        let summary = summarize(&events, &[wide()]).unwrap();
+        assert_eq!(summary.worst_lookup, found[1].probability);
+        assert_eq!(summary.worst_output, found[2].probability);
+        let budget = Some(single + 1.2);
+        let client =
+            Client { p_error_log2: None, p_error_per_lookup_log2: budget, ..client(events[..2].to_vec()) };
+        assert!(check(&client).is_ok());
+        let more = Client { events: events.to_vec(), ..client };
+        assert!(matches!(check(&more), Err(Error::LookupOverBudget { .. })));
     }
 
     #[test]

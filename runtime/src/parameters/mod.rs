@@ -3,8 +3,10 @@
 //! Everything is a formula on the numbers of a [`ParameterSet`](crate::program::message::ParameterSet); nothing here
 //! encrypts. Variances are on the torus [0, 1) with modulus 2^64 and binary secret keys.
 
+mod combination;
 pub mod events;
 pub mod failure;
+pub mod key_sets;
 pub mod ledger;
 pub mod noise;
 pub mod security;
@@ -26,6 +28,15 @@ pub enum Error {
         found: String,
         /// What would do.
         expected: &'static str,
+    },
+    /// Two sets cannot read the same values.
+    #[error(
+        "key set {index} has another big key than the first: all need one dimension and noise; the program is damaged \
+         or from another version"
+    )]
+    OtherBigKey {
+        /// Which set.
+        index: usize,
     },
     /// The noise is too small for the dimension.
     #[error(

@@ -17,7 +17,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Version of all our files; raised when an older reader would misread a newer file.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"\x89cml\r\n\x1a\n";
 const PREFIX: usize = 24;
@@ -263,7 +263,7 @@ mod tests {
         newer[12] = 9;
         std::fs::write(&path, newer).unwrap();
         assert!(
-            message(&[FileKind::ClientKey]).starts_with("a.cml has format version 9, this program reads 1")
+            message(&[FileKind::ClientKey]).starts_with("a.cml has format version 9, this program reads 2")
         );
         let mut huge = bytes;
         huge[23] = 1;

@@ -1,9 +1,12 @@
 //! The program artefact as prost messages. Field numbers are never reused.
 
 use crate::reference::message::{Graph, Table};
-use prost::{Message, Oneof};
+use prost::{Enumeration, Message, Oneof};
 
-/// One key set: sizes, decompositions and noise of all keys.
+/// One key set: sizes, decompositions and noise of its keys.
+///
+/// A program has a few sets. All of them write under one flattened secret, the big key of `k * N` bits: a set reads it as
+/// `k` polynomials of `N` coefficients. The small key, the keyswitch to it and the bootstrap from it are the set's own.
 #[derive(Clone, PartialEq, Message)]
 pub struct ParameterSet {
     /// n, of the small key.
@@ -55,7 +58,7 @@ pub struct EncryptedPort {
     pub hi: Vec<i64>,
 }
 
-/// `y = W x + b` on integers: `x` is the concatenation of the inputs.
+/// `y = W x + b` on integers: `x` is the concatenation of the inputs, which may have different spacings.
 #[derive(Clone, PartialEq, Message)]
 pub struct Linear {
     /// Value numbers.
@@ -70,12 +73,47 @@ pub struct Linear {
     /// One for each row.
     #[prost(sint64, repeated, tag = "4")]
     pub bias: Vec<i64>,
-    /// Spacing of the result, a multiple of that of each input (all inputs share one).
+    /// Spacing of the result, a multiple of that of each input.
     #[prost(fixed64, tag = "5")]
     pub spacing: u64,
 }
 
-/// Keyswitch to the small key and one bootstrap for each element; results under the big key.
+/// `y[i] = sum_j weights[j] * inputs[j][i] + bias[i]` on integers: a few lists of one length, element by element.
+#[derive(Clone, PartialEq, Message)]
+pub struct Combine {
+    /// Value numbers, at least one.
+    #[prost(uint32, repeated, tag = "1")]
+    pub inputs: Vec<u32>,
+    /// One for each input.
+    #[prost(sint64, repeated, tag = "2")]
+    pub weights: Vec<i64>,
+    /// One for each element.
+    #[prost(sint64, repeated, tag = "3")]
+    pub bias: Vec<i64>,
+    /// Spacing of the result, a multiple of that of each input.
+    #[prost(fixed64, tag = "4")]
+    pub spacing: u64,
+}
+
+/// What a bootstrap is for within its lookup; for reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
+#[repr(i32)]
+pub enum Stage {
+    /// Reads a table exactly.
+    Table = 0,
+    /// Brings a wide range to a window around the transition.
+    Fold = 1,
+    /// Finds the nearest threshold, or the nearest multiple of a step.
+    Nearest = 2,
+    /// Counts the thresholds below the nearest one.
+    Count = 3,
+    /// Reads on which side of 0 a difference lies.
+    Sign = 4,
+}
+
+/// Keyswitch to a small key and one bootstrap for each element; results under the big key.
+///
+/// A table may fill more than half the torus if it is negacyclic up to its center: entries half a turn apart add up to it.
 #[derive(Clone, PartialEq, Message)]
 pub struct Bootstrap {
     /// Value number.
@@ -93,6 +131,21 @@ pub struct Bootstrap {
     /// Spacing of the results.
     #[prost(fixed64, tag = "5")]
     pub spacing: u64,
+    /// Index of the key set.
+    #[prost(uint32, tag = "6")]
+    pub key: u32,
+    /// By how many slots a reading may be off without any effect on the result of the lookup; 0 where it must be exact.
+    #[prost(uint32, tag = "7")]
+    pub tolerance: u32,
+    /// One for each table: a phase half a turn beyond an entry `v` reads `center - v`. Empty where all are 0.
+    #[prost(sint64, repeated, tag = "8")]
+    pub centers: Vec<i64>,
+    /// What the bootstrap is for.
+    #[prost(enumeration = "Stage", tag = "9")]
+    pub stage: i32,
+    /// Number of the group of lookups that it is a stage of.
+    #[prost(uint32, tag = "10")]
+    pub lookup: u32,
 }
 
 /// What a step does.
@@ -103,6 +156,8 @@ pub enum Action {
     Linear(Linear),
     #[prost(message, tag = "11")]
     Bootstrap(Bootstrap),
+    #[prost(message, tag = "12")]
+    Combine(Combine),
 }
 
 /// One step of the server.
@@ -112,16 +167,16 @@ pub struct Step {
     #[prost(string, tag = "1")]
     pub node: String,
     /// Absent in a file from a newer version, which is refused.
-    #[prost(oneof = "Action", tags = "10, 11")]
+    #[prost(oneof = "Action", tags = "10, 11, 12")]
     pub action: Option<Action>,
 }
 
 /// The server's program. Values are flat lists of ciphertexts under the big key, numbered: inputs, then one for each step.
 #[derive(Clone, PartialEq, Message)]
 pub struct Server {
-    /// The key set.
-    #[prost(message, optional, tag = "1")]
-    pub parameters: Option<ParameterSet>,
+    /// The key sets.
+    #[prost(message, repeated, tag = "1")]
+    pub parameters: Vec<ParameterSet>,
     /// What the client sends.
     #[prost(message, repeated, tag = "2")]
     pub inputs: Vec<EncryptedPort>,
@@ -136,7 +191,8 @@ pub struct Server {
     pub output_values: Vec<u32>,
 }
 
-/// Events of one kind that can fail: a modulus-switched phase that is read, or a decrypted output.
+/// Events of one kind that can fail: a modulus-switched phase that is read, or a decrypted output. One phase is one event,
+/// however many tables are read at it.
 #[derive(Clone, PartialEq, Message)]
 pub struct Event {
     /// The ONNX node.
@@ -148,9 +204,9 @@ pub struct Event {
     /// Largest sum of squared weights on freshly encrypted inputs, the spacing's factor included.
     #[prost(double, tag = "3")]
     pub norm2_squared_inputs: f64,
-    /// Largest sum of squared weights on bootstrap results, the spacing's factor included.
-    #[prost(double, tag = "4")]
-    pub norm2_squared_bootstraps: f64,
+    /// For each key set the largest sum of squared weights on results of its bootstraps, the spacing's factor included.
+    #[prost(double, repeated, tag = "9")]
+    pub norm2_squared_bootstraps: Vec<f64>,
     /// For a bootstrap the log2 of the number of accumulators; absent for a decrypted output.
     #[prost(uint32, optional, tag = "5")]
     pub extension: Option<u32>,
@@ -163,6 +219,18 @@ pub struct Event {
     /// Largest width of the measured range, where calibration data was run.
     #[prost(uint32, optional, tag = "8")]
     pub measured_width: Option<u32>,
+    /// For a bootstrap the index of its key set.
+    #[prost(uint32, tag = "10")]
+    pub key: u32,
+    /// By how many slots the phase may be off without any effect.
+    #[prost(uint32, tag = "11")]
+    pub tolerance: u32,
+    /// The groups of lookups that read the phase, in increasing order; none for a decrypted output.
+    #[prost(uint32, repeated, tag = "12")]
+    pub lookups: Vec<u32>,
+    /// How many bootstraps read the phase of each element; 0 for a decrypted output.
+    #[prost(uint32, tag = "13")]
+    pub rotations: u32,
 }
 
 /// What the client needs, and nothing of the model's weights.
@@ -174,9 +242,9 @@ pub struct Client {
     /// BLAKE3 of the encoded `Server`: ciphertexts and keys carry it.
     #[prost(bytes = "vec", tag = "2")]
     pub program_hash: Vec<u8>,
-    /// The key set.
-    #[prost(message, optional, tag = "3")]
-    pub parameters: Option<ParameterSet>,
+    /// As in `Server`.
+    #[prost(message, repeated, tag = "3")]
+    pub parameters: Vec<ParameterSet>,
     /// Floats in, stored integers out (zero point subtracted): one output for each of `inputs`, in order.
     #[prost(message, optional, tag = "4")]
     pub quantize: Option<Graph>,

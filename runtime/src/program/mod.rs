@@ -5,6 +5,7 @@ mod container;
 mod error;
 pub mod file;
 pub mod message;
+mod phase;
 mod print;
 mod scan;
 
@@ -12,4 +13,5 @@ pub use check::Ciphertexts;
 pub use container::load_client;
 pub use error::{Error, Invalid};
 pub use file::FileKind;
+pub(crate) use phase::PhaseId;
 pub use print::print;

@@ -1,6 +1,8 @@
 //! A program as text: one line for each input, step and output.
 
-use super::message::{Action, Bootstrap, EncryptedPort, Linear, ParameterSet, Program, Server};
+use super::message::{
+    Action, Bootstrap, Combine, EncryptedPort, Linear, ParameterSet, Program, Server, Stage,
+};
 use crate::reference::message::Table;
 use crate::units::Width;
 use std::fmt::{Display, Formatter, Result};
@@ -29,8 +31,8 @@ pub fn print(program: &Program) -> String {
 
 impl Display for Server {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        if let Some(parameters) = &self.parameters {
-            writeln!(f, "parameters {parameters}")?;
+        for (index, set) in self.parameters.iter().enumerate() {
+            writeln!(f, "key set {index}: {set}")?;
         }
         for (index, port) in self.inputs.iter().enumerate() {
             writeln!(f, "%{index} = input {port}")?;
@@ -40,6 +42,7 @@ impl Display for Server {
             match &step.action {
                 None => write!(f, "unknown")?,
                 Some(Action::Linear(linear)) => write!(f, "{linear}")?,
+                Some(Action::Combine(combine)) => write!(f, "{combine}")?,
                 Some(Action::Bootstrap(bootstrap)) => write!(f, "{bootstrap}")?,
             }
             writeln!(f, "  // {}", step.node)?;
@@ -88,13 +91,39 @@ impl Display for Linear {
     }
 }
 
+impl Display for Combine {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let terms: Vec<String> = self
+            .weights
+            .iter()
+            .zip(&self.inputs)
+            .map(|(weight, value)| format!("{weight} %{value}"))
+            .collect();
+        write!(f, "combine {}: {} elements, ", terms.join(" + "), self.bias.len())?;
+        write!(f, "spacing {}", spacing(self.spacing))
+    }
+}
+
+impl Display for Stage {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Table => "table",
+            Self::Fold => "fold",
+            Self::Nearest => "nearest",
+            Self::Count => "count",
+            Self::Sign => "sign",
+        })
+    }
+}
+
 impl Display for Bootstrap {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let entries =
             |table: &Table| Width::of_range(1, i64::try_from(table.values.len()).unwrap_or(i64::MAX));
         let widest = self.tables.iter().map(entries).max().unwrap_or(Width(0));
-        write!(f, "bootstrap %{}: {} lookups, ", self.input, self.table_of.len())?;
-        write!(f, "{} tables up to {widest}, extension {}", self.tables.len(), self.extension)?;
+        write!(f, "bootstrap %{}: {} of lookup {}, ", self.input, self.stage(), self.lookup)?;
+        write!(f, "{} elements, {} tables up to {widest}, ", self.table_of.len(), self.tables.len())?;
+        write!(f, "key {}, extension {}, tolerance {}", self.key, self.extension, self.tolerance)?;
         write!(f, ", spacing {}", spacing(self.spacing))
     }
 }
@@ -112,13 +141,13 @@ mod tests {
         let text = super::print(&small_program());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "program small");
-        assert!(lines[1].starts_with("parameters n=930 k=1 N=2048 pbs=1x23 ks=4x4 lwe_noise=2^-"));
+        assert!(lines[1].starts_with("key set 0: n=930 k=1 N=2048 pbs=1x23 ks=4x4 lwe_noise=2^-"));
         assert_eq!(
             lines[2..],
             [
                 "%0 = input x [1, 2] in 0..=3, spacing 2^-4.00",
                 "%1 = linear %0: 1 x 2, 2 nonzero weights, spacing 2^-4.00  // fc",
-                "%2 = bootstrap %1: 1 lookups, 1 tables up to 3 bits, extension 0, spacing 2^-4.00  // relu",
+                "%2 = bootstrap %1: table of lookup 0, 1 elements, 1 tables up to 3 bits, key 0, extension 0, tolerance 0, spacing 2^-4.00  // relu",
                 "output %2 as y [1, 1] in 0..=1, spacing 2^-4.00",
                 "quantize: Quantize",
                 "dequantize: Dequantize",

@@ -13,14 +13,14 @@ const LEAF: Form = Form(&[]);
 const TABLES: u64 = 1;
 const LOOKUP: Form = Form(&[(TABLES, &LEAF)]);
 const BOOTSTRAP: Form = Form(&[(3, &LEAF)]);
-const STEP: Form = Form(&[(1, &LEAF), (10, &LEAF), (11, &BOOTSTRAP)]);
+const STEP: Form = Form(&[(1, &LEAF), (10, &LEAF), (11, &BOOTSTRAP), (12, &LEAF)]);
 const SERVER: Form = Form(&[(1, &LEAF), (2, &LEAF), (3, &STEP), (4, &LEAF)]);
 const NODE: Form = Form(&[(1, &LEAF), (LOOKUP_OP, &LOOKUP)]);
 const GRAPH: Form = Form(&[(1, &LEAF), (2, &NODE), (4, &LEAF)]);
 /// Tag of a lookup among the ops of a node.
 const LOOKUP_OP: u64 = 36;
 pub(super) const CLIENT: Form =
-    Form(&[(4, &GRAPH), (5, &GRAPH), (6, &LEAF), (7, &LEAF), (8, &LEAF), (11, &LEAF)]);
+    Form(&[(3, &LEAF), (4, &GRAPH), (5, &GRAPH), (6, &LEAF), (7, &LEAF), (8, &LEAF), (11, &LEAF)]);
 pub(super) const PROGRAM: Form = Form(&[(1, &CLIENT), (2, &SERVER), (3, &GRAPH)]);
 
 /// Number of messages and strings in an encoded message of this form, as far as it can be read: a decoder stops where
@@ -90,6 +90,12 @@ mod tests {
             _ => panic!("the second step looks up"),
         };
         assert_eq!(added(table), 1);
+        let sets = |program: &mut Program| {
+            let set = program.server.as_ref().unwrap().parameters[0].clone();
+            program.server.as_mut().unwrap().parameters.push(set.clone());
+            program.client.as_mut().unwrap().parameters.push(set);
+        };
+        assert_eq!(added(sets), 2);
         assert_eq!(added(|program| program.client.as_mut().unwrap().events.push(Event::default())), 1);
         let graph = |program: &mut Program| -> Graph { program.quantized.take().unwrap() };
         let named = |program: &mut Program| {

@@ -1,6 +1,6 @@
 //! Blind rotations of ciphertexts under the small key: plain in lockstep batches, extended one by one.
 
-use super::{ServerKey, Switched, TestPolynomial};
+use super::{KeySet, Switched, TestPolynomial};
 use crate::client::shapes::modulus;
 use crate::kernels::rotate_subtract;
 use tfhe::core_crypto::fft_impl::fft64::crypto::bootstrap::batch_blind_rotate_assign_scratch;
@@ -21,7 +21,7 @@ const ALIGNMENT: usize = 4096;
 /// `inputs` has one ciphertext after the other under the small key, `outputs` gets as many under the big key. Every
 /// ciphertext has a test polynomial of its own, of N coefficients.
 pub(super) fn rotate_batch(
-    key: &ServerKey,
+    key: &KeySet,
     inputs: &[u64],
     polynomials: &[&TestPolynomial],
     outputs: &mut [u64],
@@ -59,7 +59,7 @@ pub(super) fn rotate_batch(
 /// # Source
 /// Lee and Yoon, "Discretization Error Reduction for High Precision TFHE", PKC 2023. The order of the mask is ours.
 pub(super) struct Extended<'a> {
-    key: &'a ServerKey,
+    key: &'a KeySet,
     log2_components: u32,
     accumulator: Vec<u64>,
     rotated: Vec<u64>,
@@ -68,7 +68,7 @@ pub(super) struct Extended<'a> {
 }
 
 impl<'a> Extended<'a> {
-    pub(super) fn new(key: &'a ServerKey, extension: u32) -> Self {
+    pub(super) fn new(key: &'a KeySet, extension: u32) -> Self {
         let shapes = key.shapes();
         let length = (shapes.glwe.0 * shapes.polynomial.0) << extension;
         let scratch =

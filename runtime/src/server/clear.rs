@@ -1,6 +1,6 @@
 //! Execution on clear integers: exact, and the reference for the other executors.
 
-use super::{BootstrapStep, CheckedServer, Error, Executor, LinearStep};
+use super::{BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase};
 
 /// Integers of one sample.
 pub struct Clear;
@@ -22,28 +22,47 @@ impl Executor for Clear {
     fn linear(&mut self, step: &LinearStep<'_>, inputs: &[&Vec<i64>]) -> Result<Vec<i64>, Error> {
         let input: Vec<i64> = inputs.iter().flat_map(|input| input.iter().copied()).collect();
         let row = |(element, bias): (usize, &i64)| {
-            let products = step.row(element).iter().zip(&input);
-            let sum = products
-                .map(|(weight, value)| i128::from(*weight) * i128::from(*value))
-                .try_fold(i128::from(*bias), i128::checked_add);
-            let integer = sum.and_then(|sum| i64::try_from(sum).ok());
-            integer.ok_or_else(|| Error::Overflow { node: step.node.to_owned(), element })
+            sum(*bias, step.row(element).iter().copied().zip(input.iter().copied()))
+                .ok_or_else(|| Error::Overflow { node: step.node.to_owned(), element })
         };
         step.linear.bias.iter().enumerate().map(row).collect()
     }
 
-    fn bootstrap(&mut self, step: &BootstrapStep<'_>, input: &Vec<i64>) -> Result<Vec<i64>, Error> {
-        let read = |(element, (value, table)): (usize, (&i64, &u32))| {
-            let table = &step.bootstrap.tables[*table as usize];
-            let slot = usize::try_from(i128::from(*value) - i128::from(table.lo)).ok();
-            slot.and_then(|slot| table.values.get(slot)).copied().ok_or_else(|| Error::OutsideTable {
-                node: step.node.to_owned(),
-                element,
-                value: *value,
-                lo: table.lo,
-                hi: table.lo.saturating_add(table.values.len() as i64 - 1),
-            })
+    fn combine(&mut self, step: &CombineStep<'_>, inputs: &[&Vec<i64>]) -> Result<Vec<i64>, Error> {
+        let element = |(element, bias): (usize, &i64)| {
+            let values = inputs.iter().map(|input| input[element]);
+            sum(*bias, step.combine.weights.iter().copied().zip(values))
+                .ok_or_else(|| Error::Overflow { node: step.node.to_owned(), element })
         };
-        input.iter().zip(&step.bootstrap.table_of).enumerate().map(read).collect()
+        step.combine.bias.iter().enumerate().map(element).collect()
     }
+
+    fn bootstraps(&mut self, phases: &[(Phase<'_>, &Vec<i64>)]) -> Result<Vec<Vec<Vec<i64>>>, Error> {
+        let of_phase = |(phase, input): &(Phase<'_>, &Vec<i64>)| {
+            phase.steps().iter().map(|step| read_tables(step, input)).collect::<Result<Vec<_>, _>>()
+        };
+        phases.iter().map(of_phase).collect()
+    }
+}
+
+/// `bias + sum of weight * value`; `None` beyond 64 bits.
+fn sum(bias: i64, terms: impl Iterator<Item = (i64, i64)>) -> Option<i64> {
+    let products = terms.map(|(weight, value)| i128::from(weight) * i128::from(value));
+    let sum = products.fold(Some(i128::from(bias)), |sum, product| sum?.checked_add(product));
+    sum.and_then(|sum| i64::try_from(sum).ok())
+}
+
+fn read_tables(step: &BootstrapStep<'_>, input: &[i64]) -> Result<Vec<i64>, Error> {
+    let read = |(element, (value, table)): (usize, (&i64, &u32))| {
+        let table = &step.bootstrap.tables[*table as usize];
+        let slot = usize::try_from(i128::from(*value) - i128::from(table.lo)).ok();
+        slot.and_then(|slot| table.values.get(slot)).copied().ok_or_else(|| Error::OutsideTable {
+            node: step.node.to_owned(),
+            element,
+            value: *value,
+            lo: table.lo,
+            hi: table.lo.saturating_add(table.values.len() as i64 - 1),
+        })
+    };
+    input.iter().zip(&step.bootstrap.table_of).enumerate().map(read).collect()
 }

@@ -1,16 +1,15 @@
 //! Execution on ciphertexts.
 
 use super::rotations::{Group, batch_size, rotate_groups};
-use super::{BootstrapStep, CheckedServer, Error, Executor, LinearStep, ServerKey};
+use super::{CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, ServerKey};
 use crate::client::encoding::encode;
-use crate::client::shapes::modulus;
+use crate::client::shapes::{Shapes, modulus};
 use crate::client::{EncryptedInputs, EncryptedOutputs, SeededList};
 use crate::kernels::{Factors, Tiles};
-use crate::program::message::ParameterSet;
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
-use tfhe::core_crypto::prelude::SeededLweCiphertextList;
+use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
 
 /// Largest batch of one pass over the keyswitching key.
 const KEYSWITCH_BATCH: usize = 32;
@@ -31,7 +30,8 @@ pub struct Lists {
 /// Executor on ciphertexts of one or more samples. All of them go through each step together.
 pub struct Encrypted<'a> {
     key: &'a ServerKey,
-    parameters: &'a ParameterSet,
+    /// Words of a ciphertext under the big key.
+    size: LweSize,
     samples: usize,
     progress: &'a (dyn Fn(usize) + Sync),
 }
@@ -73,10 +73,11 @@ impl CheckedServer<'_> {
             self.expect_inputs(&lists.iter().map(|list| list.bodies.len()).collect::<Vec<_>>())?;
         }
         let mut outputs = EncryptedOutputs { program: *self.hash(), samples: Vec::new() };
+        // The check wants a set, and all of them to have the same big key.
+        let size = Shapes::new(&self.parameters()[0]).big_size();
         for samples in inputs.samples.chunks(together.get()) {
-            let expanded = (0..self.server().inputs.len()).map(|port| expand(key, samples, port)).collect();
-            let mut executor =
-                Encrypted { key, parameters: self.parameters(), samples: samples.len(), progress };
+            let expanded = (0..self.server().inputs.len()).map(|port| expand(size, samples, port)).collect();
+            let mut executor = Encrypted { key, size, samples: samples.len(), progress };
             let results = self.walk(&mut executor, expanded)?;
             let of_sample = |sample| results.iter().map(|list| list.sample(sample).to_vec()).collect();
             outputs.samples.extend((0..samples.len()).map(of_sample));
@@ -92,8 +93,7 @@ impl CheckedServer<'_> {
 }
 
 /// The masks of one input of all samples, from their seeds.
-fn expand(key: &ServerKey, samples: &[Vec<SeededList>], port: usize) -> Lists {
-    let size = key.shapes().big_size();
+fn expand(size: LweSize, samples: &[Vec<SeededList>], port: usize) -> Lists {
     let expand = |list: &SeededList| {
         if list.bodies.is_empty() {
             return Vec::new();
@@ -116,7 +116,7 @@ impl Executor for Encrypted<'_> {
     type Value = Lists;
 
     fn linear(&mut self, step: &LinearStep<'_>, inputs: &[&Lists]) -> Result<Lists, Error> {
-        let size = self.key.shapes().big_size().0;
+        let size = self.size.0;
         let rows = step.linear.rows as usize;
         let samples = self.samples;
         let mut words = vec![0; samples * rows * size];
@@ -130,49 +130,68 @@ impl Executor for Encrypted<'_> {
         Ok(Lists { words, samples })
     }
 
-    fn bootstrap(&mut self, step: &BootstrapStep<'_>, input: &Lists) -> Result<Lists, Error> {
-        let step = BootstrapStep { ..*step };
-        let mut results = self.bootstrap_all(&[(step, input)])?;
-        Ok(results.remove(0))
+    fn combine(&mut self, step: &CombineStep<'_>, inputs: &[&Lists]) -> Result<Lists, Error> {
+        let (size, elements) = (self.size.0, step.combine.bias.len());
+        let mut words = vec![0u64; self.samples * elements * size];
+        words.par_chunks_exact_mut(size).enumerate().for_each(|(index, output)| {
+            for (input, weight) in inputs.iter().zip(&step.torus_weights) {
+                let ciphertext = &input.words[index * size..(index + 1) * size];
+                for (sum, word) in output.iter_mut().zip(ciphertext) {
+                    *sum = sum.wrapping_add(weight.wrapping_mul(*word));
+                }
+            }
+            let bias = encode(step.combine.bias[index % elements], step.combine.spacing);
+            output[size - 1] = output[size - 1].wrapping_add(bias);
+        });
+        Ok(Lists { words, samples: self.samples })
     }
 
-    fn bootstrap_all(&mut self, steps: &[(BootstrapStep<'_>, &Lists)]) -> Result<Vec<Lists>, Error> {
-        let groups: Vec<Group> = steps
+    fn bootstraps(&mut self, phases: &[(Phase<'_>, &Lists)]) -> Result<Vec<Vec<Lists>>, Error> {
+        let switched: Vec<Vec<u64>> =
+            phases.iter().map(|(phase, input)| self.switch_keys(phase, input)).collect();
+        let groups: Vec<Group<'_>> = phases
             .iter()
-            .map(|(step, input)| Group {
-                small: self.switch_keys(step, input),
-                polynomials: step.test_polynomials(self.parameters),
-                table_of: &step.bootstrap.table_of,
-                extension: step.bootstrap.extension,
+            .zip(&switched)
+            .flat_map(|((phase, _), small)| {
+                phase.steps().iter().map(|step| Group {
+                    key: &self.key.sets()[step.bootstrap.key as usize],
+                    set: step.bootstrap.key,
+                    small: small.as_slice(),
+                    polynomials: step.test_polynomials(),
+                    table_of: &step.bootstrap.table_of,
+                    extension: step.bootstrap.extension,
+                })
             })
             .collect();
-        let mut results: Vec<Lists> = steps
+        let mut results: Vec<Vec<Lists>> = phases
             .iter()
-            .map(|(_, input)| Lists { words: vec![0; input.words.len()], samples: input.samples })
+            .map(|(phase, input)| {
+                let empty = || Lists { words: vec![0; input.words.len()], samples: input.samples };
+                phase.steps().iter().map(|_| empty()).collect()
+            })
             .collect();
-        let outputs = results.iter_mut().map(|list| list.words.as_mut_slice());
-        rotate_groups(self.key, &groups, outputs, self.progress);
+        let outputs = results.iter_mut().flatten().map(|list| list.words.as_mut_slice());
+        rotate_groups(&groups, outputs, self.progress);
         Ok(results)
     }
 }
 
 impl Encrypted<'_> {
     /// Keyswitches all elements of all samples, with the first entry of each one's table moved to phase 0.
-    fn switch_keys(&self, step: &BootstrapStep<'_>, input: &Lists) -> Vec<u64> {
-        let (small_size, big_size) =
-            (self.key.shapes().small.to_lwe_size().0, self.key.shapes().big_size().0);
+    fn switch_keys(&self, phase: &Phase<'_>, input: &Lists) -> Vec<u64> {
+        let key = &self.key.sets()[phase.first().bootstrap.key as usize];
+        let (small_size, big_size) = (key.shapes().small.to_lwe_size().0, self.size.0);
         let count = input.words.len() / big_size;
-        let elements = step.bootstrap.table_of.len();
+        let elements = phase.first().bootstrap.table_of.len();
         let mut small = vec![0; count * small_size];
         let batch = batch_size(count, KEYSWITCH_BATCH);
         let tasks = small.par_chunks_mut(batch * small_size).zip(input.words.par_chunks(batch * big_size));
         tasks.enumerate().for_each(|(task, (outputs, inputs))| {
             let inputs: Vec<&[u64]> = inputs.chunks_exact(big_size).collect();
-            self.key.keyswitch().run(&inputs, outputs);
+            key.keyswitch().run(&inputs, outputs);
             for (index, output) in outputs.chunks_exact_mut(small_size).enumerate() {
-                let table = step.bootstrap.table_of[(task * batch + index) % elements];
                 let body = &mut output[small_size - 1];
-                *body = body.wrapping_add(step.offset(table));
+                *body = body.wrapping_add(phase.offset((task * batch + index) % elements));
             }
         });
         small
@@ -185,8 +204,8 @@ fn multiply_rows(step: &LinearStep<'_>, tiles: &Tiles, first: usize, outputs: &m
     let rows = outputs.len() / size;
     let mut factors = Factors::zeros(rows, tiles.rows());
     for row in 0..rows {
-        for (column, weight) in step.row(first + row).iter().enumerate() {
-            factors.set(row, column, (*weight as u64).wrapping_mul(step.factor) as i64);
+        for (column, weight) in step.torus_row(first + row).enumerate() {
+            factors.set(row, column, weight as i64);
         }
     }
     tiles.multiply(&factors, outputs);

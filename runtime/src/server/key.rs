@@ -1,7 +1,7 @@
 //! The evaluation key, made ready to compute with.
 
 use crate::client::shapes::Shapes;
-use crate::client::{EvaluationKey, ProgramHash};
+use crate::client::{EvaluationKey, EvaluationKeySet, ProgramHash};
 use crate::kernels::{HugeBuffer, KeyswitchKernel};
 use tfhe::core_crypto::fft_impl::fft64::c64;
 use tfhe::core_crypto::fft_impl::fft64::crypto::bootstrap::FourierLweBootstrapKeyView;
@@ -10,9 +10,14 @@ use tfhe::core_crypto::prelude::{
     Fft, FourierLweBootstrapKey, par_convert_standard_lwe_bootstrap_key_to_fourier,
 };
 
-/// The bootstrapping key in the Fourier domain and the keyswitching key in tiles: some 100 to 400 MB.
+/// All keys of a program, ready to compute with.
 pub struct ServerKey {
     program: ProgramHash,
+    sets: Vec<KeySet>,
+}
+
+/// The keys of one set: the bootstrapping key in the Fourier domain and the keyswitching key in tiles, some 100 to 400 MB.
+pub struct KeySet {
     shapes: Shapes,
     fourier: HugeBuffer<c64>,
     keyswitch: KeyswitchKernel,
@@ -20,10 +25,27 @@ pub struct ServerKey {
 }
 
 impl ServerKey {
-    /// Expands the seeds and transforms the key; uses all cores, for about a second.
+    /// Expands the seeds and transforms the keys, one set after the other; uses all cores, for about a second each.
     #[must_use]
     pub fn prepare(key: &EvaluationKey) -> Self {
-        let shapes = Shapes::new(key.parameters());
+        Self { program: *key.program(), sets: key.sets().map(KeySet::prepare).collect() }
+    }
+
+    /// The program that the key belongs to.
+    #[must_use]
+    pub fn program(&self) -> &ProgramHash {
+        &self.program
+    }
+
+    /// The keys of each set.
+    pub(super) fn sets(&self) -> &[KeySet] {
+        &self.sets
+    }
+}
+
+impl KeySet {
+    fn prepare(key: EvaluationKeySet<'_>) -> Self {
+        let shapes = Shapes::new(key.parameters);
         let standard = key.bootstrap().par_decompress_into_lwe_bootstrap_key();
         let mut fourier = HugeBuffer::zeros(shapes.small.0 * ggsw_length(&shapes));
         let mut target = FourierLweBootstrapKey::from_container(
@@ -35,14 +57,9 @@ impl ServerKey {
             shapes.pbs_level,
         );
         par_convert_standard_lwe_bootstrap_key_to_fourier(&standard, &mut target);
+        drop(standard);
         let keyswitch = KeyswitchKernel::new(&key.keyswitch().par_decompress_into_lwe_keyswitch_key());
-        Self { program: *key.program(), fourier, keyswitch, fft: Fft::new(shapes.polynomial), shapes }
-    }
-
-    /// The program that the key belongs to.
-    #[must_use]
-    pub fn program(&self) -> &ProgramHash {
-        &self.program
+        Self { fourier, keyswitch, fft: Fft::new(shapes.polynomial), shapes }
     }
 
     pub(super) fn shapes(&self) -> &Shapes {

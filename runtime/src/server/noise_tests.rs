@@ -54,7 +54,7 @@ impl Bench {
         };
         let client = Client {
             program_hash: vec![0; 32],
-            parameters: Some(set.clone()),
+            parameters: vec![set.clone()],
             inputs: vec![zeros],
             events: vec![Event { count: 1, spacing: 1 << 60, ..Event::default() }],
             p_error_log2: Some(-40.0),
@@ -66,7 +66,7 @@ impl Bench {
         let inputs = encrypt(&key, &client, &[vec![vec![0; SAMPLES]]], &mut randomness).unwrap();
         let list = &inputs.samples[0][0];
         let seed = tfhe::core_crypto::commons::math::random::Seed(list.seed);
-        let size = server.shapes().big_size();
+        let size = server.sets()[0].shapes().big_size();
         let list =
             SeededLweCiphertextList::from_container(list.bodies.as_slice(), size, seed.into(), modulus());
         let fresh = list.par_decompress_into_lwe_ciphertext_list().into_container();
@@ -74,11 +74,11 @@ impl Bench {
     }
 
     fn big_size(&self) -> usize {
-        self.server.shapes().big_size().0
+        self.server.sets()[0].shapes().big_size().0
     }
 
     fn small_size(&self) -> usize {
-        self.server.keyswitch().output_size()
+        self.server.sets()[0].keyswitch().output_size()
     }
 
     fn switched_keys(&self) -> Vec<u64> {
@@ -86,7 +86,7 @@ impl Bench {
         let batches = small.chunks_mut(32 * self.small_size()).zip(self.fresh.chunks(32 * self.big_size()));
         for (outputs, inputs) in batches {
             let inputs: Vec<&[u64]> = inputs.chunks_exact(self.big_size()).collect();
-            self.server.keyswitch().run(&inputs, outputs);
+            self.server.sets()[0].keyswitch().run(&inputs, outputs);
         }
         small
     }
@@ -125,7 +125,7 @@ fn assert_noise(what: &str, samples: &[f64], predicted: Variance) {
 fn keyswitch_and_modulus_switch(bench: &Bench) -> Vec<u64> {
     let before = phases(&bench.key.big_secret(), &bench.fresh);
     let small = bench.switched_keys();
-    let after = phases(&bench.key.small_secret(), &small);
+    let after = phases(&bench.key.small_secret(0), &small);
     let fresh: Vec<f64> = before.iter().map(|phase| torus(*phase)).collect();
     assert_noise("fresh encryption", &fresh, bench.set.fresh_variance());
     let added: Vec<f64> =
@@ -136,7 +136,7 @@ fn keyswitch_and_modulus_switch(bench: &Bench) -> Vec<u64> {
         let mut switched = Switched::default();
         let added = small.chunks_exact(bench.small_size()).zip(&after).map(|(ciphertext, phase)| {
             switched.switch(ciphertext, log2_positions);
-            let secret = bench.key.small_secret();
+            let secret = bench.key.small_secret(0);
             let mask = switched.positions().iter().zip(secret.as_ref());
             let sum: u64 = mask.map(|(position, bit)| *position as u64 * bit).sum();
             let position = (switched.body_position() as u64).wrapping_sub(sum) << (64 - log2_positions);
@@ -154,7 +154,7 @@ fn keyswitch_and_modulus_switch(bench: &Bench) -> Vec<u64> {
 fn constant(bench: &Bench, extension: u32) -> (TestPolynomial, u64) {
     let spacing = Spacing::of_slots(4).0;
     let table = Table { lo: 0, values: vec![1; 4] };
-    (TestPolynomial::new(&table, spacing, spacing, bench.set.log2_positions(extension)), encode(1, spacing))
+    (TestPolynomial::new(&table, 0, [spacing; 2], bench.set.log2_positions(extension)), encode(1, spacing))
 }
 
 fn blind_rotations(bench: &Bench, small: &[u64]) {
@@ -163,7 +163,7 @@ fn blind_rotations(bench: &Bench, small: &[u64]) {
     let tasks = outputs.par_chunks_mut(16 * bench.big_size()).zip(small.par_chunks(16 * bench.small_size()));
     tasks.for_each(|(outputs, inputs)| {
         let polynomials = vec![&polynomial; inputs.len() / bench.small_size()];
-        rotate_batch(&bench.server, inputs, &polynomials, outputs);
+        rotate_batch(&bench.server.sets()[0], inputs, &polynomials, outputs);
     });
     let noise = |outputs: &[u64]| -> Vec<f64> {
         let phases = phases(&bench.key.big_secret(), outputs);
@@ -176,7 +176,7 @@ fn blind_rotations(bench: &Bench, small: &[u64]) {
     let mut outputs = vec![0; count * bench.big_size()];
     let tasks = outputs.par_chunks_mut(bench.big_size()).zip(small.par_chunks(bench.small_size()));
     tasks.for_each_init(
-        || Extended::new(&bench.server, 2),
+        || Extended::new(&bench.server.sets()[0], 2),
         |scratch, (output, input)| scratch.rotate(input, &polynomial, output),
     );
     assert_noise("extended blind rotation", &noise(&outputs), bench.set.bootstrap_variance());

@@ -4,7 +4,7 @@
 //! One queue for all groups, the expensive ones first, keeps every thread busy until the last of them.
 
 use super::bootstrap::{Extended, rotate_batch};
-use super::{ServerKey, TestPolynomial};
+use super::{KeySet, TestPolynomial};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,8 +14,11 @@ const LARGEST_BATCH: usize = 16;
 
 /// Lookups of one step, after the keyswitch.
 pub(super) struct Group<'a> {
+    /// The keys of its set, and the index of that.
+    pub(super) key: &'a KeySet,
+    pub(super) set: u32,
     /// Ciphertexts under the small key, one after the other: sample by sample, in each the elements.
-    pub(super) small: Vec<u64>,
+    pub(super) small: &'a [u64],
     /// One for each table.
     pub(super) polynomials: Vec<TestPolynomial>,
     /// For each element the index of its table.
@@ -40,29 +43,35 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// In external products for each bit of the key, about.
-    fn cost(&self, big: usize) -> usize {
-        (self.outputs.len() / big) << self.group.extension
+    /// In words of the bootstrapping key that meet an accumulator, about.
+    fn cost(&self) -> u64 {
+        let shapes = self.group.key.shapes();
+        let parts = (shapes.small.0 * shapes.glwe.0 * shapes.pbs_level.0 * shapes.polynomial.0) as u64;
+        (self.ciphertexts() as u64 * parts) << self.group.extension
+    }
+
+    fn ciphertexts(&self) -> usize {
+        self.outputs.len() / self.group.key.shapes().big_size().0
     }
 }
 
 /// Rotates all ciphertexts of all groups; `outputs` has one list of ciphertexts under the big key for each group.
 pub(super) fn rotate_groups<'a>(
-    key: &ServerKey,
     groups: &'a [Group<'a>],
     outputs: impl Iterator<Item = &'a mut [u64]>,
     progress: &(dyn Fn(usize) + Sync),
 ) {
-    let (small, big) = (key.shapes().small.to_lwe_size().0, key.shapes().big_size().0);
     let mut tasks = Vec::new();
     for (group, outputs) in groups.iter().zip(outputs) {
+        let shapes = group.key.shapes();
+        let (small, big) = (shapes.small.to_lwe_size().0, shapes.big_size().0);
         let count = outputs.len() / big;
         let batch = if group.extension == 0 { batch_size(count, LARGEST_BATCH) } else { 1 };
         let parts = group.small.chunks(batch * small).zip(outputs.chunks_mut(batch * big));
         let task = |(index, (small, outputs))| Task { group, first: index * batch, small, outputs };
         tasks.extend(parts.enumerate().map(task));
     }
-    tasks.sort_by_key(|task| std::cmp::Reverse(task.cost(big)));
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.cost()));
     let tasks: Vec<Mutex<Option<Task<'_>>>> = tasks.into_iter().map(|task| Mutex::new(Some(task))).collect();
     let next = AtomicUsize::new(0);
     rayon::broadcast(|_| {
@@ -70,23 +79,32 @@ pub(super) fn rotate_groups<'a>(
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             // Each task is taken once, so the lock is free and was never poisoned.
             let Some(mut task) = task.lock().ok().and_then(|mut task| task.take()) else { continue };
-            let finished = task.outputs.len() / big;
-            rotate(key, &mut scratch, &mut task);
+            let finished = task.ciphertexts();
+            rotate(&mut scratch, &mut task);
             progress(finished);
         }
     });
 }
 
-fn rotate<'k>(key: &'k ServerKey, scratch: &mut BTreeMap<u32, Extended<'k>>, task: &mut Task<'_>) {
-    let extension = task.group.extension;
-    if extension > 0 {
-        let scratch = scratch.entry(extension).or_insert_with(|| Extended::new(key, extension));
-        return scratch.rotate(task.small, task.group.polynomial(task.first), task.outputs);
-    }
-    let count = task.outputs.len() / key.shapes().big_size().0;
+/// Scratch of a thread for extended bootstraps, by key set and extension.
+type Scratch<'k> = BTreeMap<(u32, u32), Extended<'k>>;
+
+fn rotate<'k>(scratch: &mut Scratch<'k>, task: &mut Task<'k>) {
+    let (group, first) = (task.group, task.first);
     let polynomials: Vec<_> =
-        (task.first..task.first + count).map(|index| task.group.polynomial(index)).collect();
-    rotate_batch(key, task.small, &polynomials, task.outputs);
+        (first..first + task.ciphertexts()).map(|index| group.polynomial(index)).collect();
+    if group.extension > 0 {
+        let new = || Extended::new(group.key, group.extension);
+        let scratch = scratch.entry((group.set, group.extension)).or_insert_with(new);
+        scratch.rotate(task.small, polynomials[0], task.outputs);
+    } else {
+        rotate_batch(group.key, task.small, &polynomials, task.outputs);
+    }
+    let size = group.key.shapes().big_size().0;
+    for (output, polynomial) in task.outputs.chunks_exact_mut(size).zip(polynomials) {
+        let body = &mut output[size - 1];
+        *body = body.wrapping_add(polynomial.half_center());
+    }
 }
 
 /// Size of batches, at most `largest`, so that every thread gets as many of them as any other.

@@ -3,17 +3,16 @@
 //! Nothing is decided by a coin on the result: a lookup fails here when its phase crosses into another slot of the very
 //! test polynomial that the encrypted execution reads.
 
-use super::{BootstrapStep, CheckedServer, Error, Executor, LinearStep, TestPolynomial};
+use super::{BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, TestPolynomial};
 use crate::client::encoding::{decode, encode};
-use crate::program::message::ParameterSet;
+use crate::parameters::key_sets;
 use crate::units::Variance;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Phases of one sample.
-pub struct Simulated<'a> {
-    parameters: &'a ParameterSet,
+pub struct Simulated {
     random: ChaCha8Rng,
 }
 
@@ -24,8 +23,8 @@ impl CheckedServer<'_> {
     /// [`Error`] for inputs of another size.
     pub fn run_simulated(&self, inputs: &[Vec<i64>], seed: u64) -> Result<Vec<Vec<i64>>, Error> {
         self.expect_inputs(&inputs.iter().map(Vec::len).collect::<Vec<_>>())?;
-        let mut executor = Simulated::new(self.parameters(), seed);
-        let fresh = self.parameters().fresh_variance();
+        let mut executor = Simulated::new(seed);
+        let fresh = key_sets::fresh_variance(self.parameters());
         let ports = self.server().inputs.iter();
         let phases = ports.zip(inputs).map(|(port, values)| {
             let encrypt = |value: &i64| executor.disturb(encode(*value, port.spacing), fresh);
@@ -45,11 +44,11 @@ impl CheckedServer<'_> {
     }
 }
 
-impl<'a> Simulated<'a> {
+impl Simulated {
     /// The seed decides all noise.
     #[must_use]
-    pub fn new(parameters: &'a ParameterSet, seed: u64) -> Self {
-        Self { parameters, random: ChaCha8Rng::seed_from_u64(seed) }
+    pub fn new(seed: u64) -> Self {
+        Self { random: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// Adds Gaussian noise of this variance to a phase.
@@ -61,47 +60,69 @@ impl<'a> Simulated<'a> {
     }
 }
 
-impl Executor for Simulated<'_> {
+impl Executor for Simulated {
     type Value = Vec<u64>;
 
     fn linear(&mut self, step: &LinearStep<'_>, inputs: &[&Vec<u64>]) -> Result<Vec<u64>, Error> {
         let input: Vec<u64> = inputs.iter().flat_map(|input| input.iter().copied()).collect();
         let row = |(element, bias): (usize, &i64)| {
-            let products = step.row(element).iter().zip(&input);
-            let sum = products
-                .fold(0u64, |sum, (weight, phase)| sum.wrapping_add((*weight as u64).wrapping_mul(*phase)));
-            sum.wrapping_mul(step.factor).wrapping_add(encode(*bias, step.linear.spacing))
+            let bias = encode(*bias, step.linear.spacing);
+            sum(bias, step.torus_row(element).zip(input.iter().copied()))
         };
         Ok(step.linear.bias.iter().enumerate().map(row).collect())
     }
 
-    fn bootstrap(&mut self, step: &BootstrapStep<'_>, input: &Vec<u64>) -> Result<Vec<u64>, Error> {
-        let set = self.parameters;
-        let polynomials = step.test_polynomials(set);
-        let log2_positions = set.log2_positions(step.bootstrap.extension);
-        let arriving = set.keyswitch_variance() + set.modulus_switch_variance(step.bootstrap.extension);
-        let leaving = set.bootstrap_variance();
-        let read = |(phase, table): (&u64, &u32)| {
-            let phase = phase.wrapping_add(step.offset(*table));
-            let phase = self.disturb(phase, arriving);
-            let position = phase.wrapping_add(1 << (63 - log2_positions)) >> (64 - log2_positions);
-            self.disturb(polynomials[*table as usize].at(position as usize), leaving)
+    fn combine(&mut self, step: &CombineStep<'_>, inputs: &[&Vec<u64>]) -> Result<Vec<u64>, Error> {
+        let element = |(element, bias): (usize, &i64)| {
+            let phases = inputs.iter().map(|input| input[element]);
+            let bias = encode(*bias, step.combine.spacing);
+            sum(bias, step.torus_weights.iter().copied().zip(phases))
         };
-        Ok(input.iter().zip(&step.bootstrap.table_of).map(read).collect())
+        Ok(step.combine.bias.iter().enumerate().map(element).collect())
     }
+
+    fn bootstraps(&mut self, phases: &[(Phase<'_>, &Vec<u64>)]) -> Result<Vec<Vec<Vec<u64>>>, Error> {
+        Ok(phases.iter().map(|(phase, input)| self.read(phase, input)).collect())
+    }
+}
+
+impl Simulated {
+    /// One noise for each element at the modulus switch, whatever reads it there; one more for each result.
+    fn read(&mut self, phase: &Phase<'_>, input: &[u64]) -> Vec<Vec<u64>> {
+        let (set, extension) = (phase.first().set, phase.first().bootstrap.extension);
+        let log2_positions = set.log2_positions(extension);
+        let arriving = set.keyswitch_variance() + set.modulus_switch_variance(extension);
+        let positions: Vec<usize> = input
+            .iter()
+            .enumerate()
+            .map(|(element, value)| {
+                let read = self.disturb(value.wrapping_add(phase.offset(element)), arriving);
+                (read.wrapping_add(1 << (63 - log2_positions)) >> (64 - log2_positions)) as usize
+            })
+            .collect();
+        let leaving = set.bootstrap_variance();
+        let results = phase.steps().iter().map(|step| {
+            let polynomials = step.test_polynomials();
+            let tables = positions.iter().zip(&step.bootstrap.table_of);
+            tables.map(|(at, table)| self.disturb(polynomials[*table as usize].read(*at), leaving)).collect()
+        });
+        results.collect()
+    }
+}
+
+/// `bias + sum of weight * phase` on the torus.
+fn sum(bias: u64, terms: impl Iterator<Item = (u64, u64)>) -> u64 {
+    terms.fold(bias, |sum, (weight, phase)| sum.wrapping_add(weight.wrapping_mul(phase)))
 }
 
 impl BootstrapStep<'_> {
     /// One test polynomial for each table.
-    pub(super) fn test_polynomials(&self, set: &ParameterSet) -> Vec<TestPolynomial> {
-        let log2_positions = set.log2_positions(self.bootstrap.extension);
-        let spread =
-            |table| TestPolynomial::new(table, self.input_spacing, self.bootstrap.spacing, log2_positions);
-        self.bootstrap.tables.iter().map(spread).collect()
-    }
-
-    /// What moves the first entry of a table to phase 0.
-    pub(super) fn offset(&self, table: u32) -> u64 {
-        encode(self.bootstrap.tables[table as usize].lo, self.input_spacing).wrapping_neg()
+    pub(super) fn test_polynomials(&self) -> Vec<TestPolynomial> {
+        let log2_positions = self.set.log2_positions(self.bootstrap.extension);
+        let spacings = [self.input_spacing, self.bootstrap.spacing];
+        let spread = |(index, table)| {
+            TestPolynomial::new(table, self.bootstrap.center(index), spacings, log2_positions)
+        };
+        (0..).zip(&self.bootstrap.tables).map(spread).collect()
     }
 }

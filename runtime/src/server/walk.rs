@@ -1,9 +1,11 @@
 //! A checked program, and the walk over its steps that all executors share.
 
-use super::Error;
-use crate::program::message::{Action, Bootstrap, Linear, ParameterSet, Server};
+use super::values::Values;
+use super::{BootstrapStep, CombineStep, Error, Executor, LinearStep, Phase};
+use crate::parameters::ledger;
+use crate::program::message::{Action, Bootstrap, Combine, Linear, ParameterSet, Server};
 use crate::program::{Ciphertexts, Invalid};
-use crate::units::GlweShape;
+use std::collections::BTreeMap;
 
 /// Most coefficients of a test polynomial.
 const LARGEST_POLYNOMIAL: usize = 1 << 20;
@@ -17,67 +19,8 @@ const LARGEST_VALUE: u64 = 1 << 34;
 /// A server's program that is safe to run: every index, length and spacing was checked.
 pub struct CheckedServer<'a> {
     server: &'a Server,
-    parameters: &'a ParameterSet,
     values: Vec<Ciphertexts>,
     hash: [u8; 32],
-}
-
-/// `y = W x + b` for an executor.
-pub struct LinearStep<'a> {
-    /// The ONNX node.
-    pub node: &'a str,
-    /// Weights and bias.
-    pub linear: &'a Linear,
-    /// Length of the concatenated inputs.
-    pub columns: usize,
-    /// Spacing of the result in units of that of the inputs.
-    pub factor: u64,
-}
-
-impl LinearStep<'_> {
-    /// Weights of one result.
-    pub fn row(&self, row: usize) -> &[i64] {
-        &self.linear.weights[row * self.columns..(row + 1) * self.columns]
-    }
-}
-
-/// One lookup for each element, for an executor.
-pub struct BootstrapStep<'a> {
-    /// The ONNX node.
-    pub node: &'a str,
-    /// Tables and the extension.
-    pub bootstrap: &'a Bootstrap,
-    /// Spacing of the input.
-    pub input_spacing: u64,
-}
-
-/// How one kind of values goes through the steps of a program.
-pub trait Executor {
-    /// A flat list of whatever stands for an encrypted integer.
-    type Value: Clone;
-
-    /// Result of an affine map of the concatenated inputs.
-    ///
-    /// # Errors
-    /// What the executor can notice.
-    fn linear(&mut self, step: &LinearStep<'_>, inputs: &[&Self::Value]) -> Result<Self::Value, Error>;
-
-    /// Results of one lookup for each element.
-    ///
-    /// # Errors
-    /// What the executor can notice.
-    fn bootstrap(&mut self, step: &BootstrapStep<'_>, input: &Self::Value) -> Result<Self::Value, Error>;
-
-    /// Results of steps that do not depend on each other, for an executor that mixes their work.
-    ///
-    /// # Errors
-    /// As [`Self::bootstrap`].
-    fn bootstrap_all(
-        &mut self,
-        steps: &[(BootstrapStep<'_>, &Self::Value)],
-    ) -> Result<Vec<Self::Value>, Error> {
-        steps.iter().map(|(step, input)| self.bootstrap(step, input)).collect()
-    }
 }
 
 impl<'a> CheckedServer<'a> {
@@ -87,9 +30,9 @@ impl<'a> CheckedServer<'a> {
     /// [`Error::Program`] names what does not hold.
     pub fn new(server: &'a Server) -> Result<Self, Error> {
         server.check()?;
-        let parameters = server.parameters.as_ref().ok_or(Invalid::Missing { what: "parameters" })?;
-        let checked = Self { server, parameters, values: server.values()?, hash: server.hash() };
-        let ciphertext = 8 * (parameters.big_dimension().0 as u64 + 1);
+        let checked = Self { server, values: server.values()?, hash: server.hash() };
+        // The check wants a set, and all of them to have the same big key.
+        let ciphertext = 8 * (server.parameters[0].big_dimension().0 as u64 + 1);
         if checked.values.iter().any(|value| value.count as u64 > LARGEST_VALUE / ciphertext) {
             return Err(
                 Invalid::Mismatch { what: "a value has more ciphertexts than fit into memory" }.into()
@@ -100,7 +43,8 @@ impl<'a> CheckedServer<'a> {
             if let Some(Action::Bootstrap(bootstrap)) = &step.action {
                 let refuse = |what| Invalid::Step { index, node: step.node.clone(), what };
                 checked.check_positions(bootstrap).map_err(refuse)?;
-                let size = u64::from(parameters.polynomial_size) << bootstrap.extension;
+                let set = &server.parameters[bootstrap.key as usize];
+                let size = u64::from(set.polynomial_size) << bootstrap.extension;
                 coefficients += bootstrap.tables.len() as u64 * size;
                 if coefficients > MAX_COEFFICIENTS {
                     return Err(refuse("its tables and those before do not fit into memory").into());
@@ -111,13 +55,13 @@ impl<'a> CheckedServer<'a> {
     }
 
     fn check_positions(&self, bootstrap: &Bootstrap) -> Result<(), &'static str> {
-        let GlweShape { polynomial_size, .. } = self.parameters.glwe_shape();
+        let set = &self.server.parameters[bootstrap.key as usize];
         let fits = bootstrap.extension <= ParameterSet::LARGEST_EXTENSION;
-        if !fits || polynomial_size << bootstrap.extension > LARGEST_POLYNOMIAL {
+        if !fits || (set.polynomial_size as usize) << bootstrap.extension > LARGEST_POLYNOMIAL {
             return Err("too many accumulators");
         }
-        let position = 1u64 << (64 - self.parameters.log2_positions(bootstrap.extension));
-        if self.values[bootstrap.input as usize].spacing <= position {
+        let spacing = self.values[bootstrap.input as usize].spacing;
+        if ledger::reading_tolerance(spacing, bootstrap.tolerance, set, bootstrap.extension) <= 0.0 {
             return Err("its input has more slots than the bootstrap can tell apart");
         }
         Ok(())
@@ -129,10 +73,10 @@ impl<'a> CheckedServer<'a> {
         self.server
     }
 
-    /// The key set.
+    /// The key sets; at least one.
     #[must_use]
-    pub fn parameters(&self) -> &'a ParameterSet {
-        self.parameters
+    pub fn parameters(&self) -> &'a [ParameterSet] {
+        &self.server.parameters
     }
 
     /// What keys and ciphertexts must carry.
@@ -179,27 +123,61 @@ impl<'a> CheckedServer<'a> {
     /// # Errors
     /// What the executor says. The inputs' sizes are the caller's matter.
     pub fn walk<E: Executor>(&self, executor: &mut E, inputs: Vec<E::Value>) -> Result<Vec<E::Value>, Error> {
-        let mut values = Values::new(self, inputs);
+        let mut values = Values::new(self.server, inputs);
         for wave in self.waves() {
-            for (index, linear) in wave.linear {
+            for (index, step) in wave.linear {
+                let inputs: Vec<_> = step.inputs().iter().map(|value| values.get(*value)).collect();
                 let node = &self.server.steps[index].node;
-                let inputs: Vec<_> = linear.inputs.iter().map(|value| values.get(*value)).collect();
-                let result = executor.linear(&self.linear_step(node, linear), &inputs)?;
+                let result = match step {
+                    Cheap::Linear(linear) => executor.linear(&self.linear_step(node, linear), &inputs)?,
+                    Cheap::Combine(combine) => {
+                        executor.combine(&self.combine_step(node, combine), &inputs)?
+                    }
+                };
                 values.set(self.server.inputs.len() + index, result);
-                values.release(&linear.inputs);
+                values.release(step.inputs());
             }
-            let steps = wave.bootstraps.iter().map(|(index, bootstrap)| {
-                let (node, input) = (&self.server.steps[*index].node, bootstrap.input);
-                let input_spacing = self.values[input as usize].spacing;
-                (BootstrapStep { node, bootstrap, input_spacing }, values.get(input))
-            });
-            let results = executor.bootstrap_all(&steps.collect::<Vec<_>>())?;
-            for ((index, bootstrap), result) in wave.bootstraps.into_iter().zip(results) {
+            let phases = self.phases(&wave.bootstraps);
+            let (members, phases): (Vec<_>, Vec<_>) = phases
+                .into_iter()
+                .map(|(members, phase)| {
+                    let input = phase.first().bootstrap.input;
+                    (members, (phase, values.get(input)))
+                })
+                .unzip();
+            let results = executor.bootstraps(&phases)?;
+            for (index, result) in members.into_iter().flatten().zip(results.into_iter().flatten()) {
                 values.set(self.server.inputs.len() + index, result);
-                values.release(&[bootstrap.input]);
             }
+            wave.bootstraps.iter().for_each(|(_, bootstrap)| values.release(&[bootstrap.input]));
         }
         Ok(self.server.output_values.iter().map(|value| values.get(*value).clone()).collect())
+    }
+
+    /// Bootstraps by the phases that they read, in the order of the first of each; with the positions of their steps.
+    fn phases<'s>(&'s self, bootstraps: &[(usize, &'s Bootstrap)]) -> Vec<(Vec<usize>, Phase<'s>)> {
+        let mut phases: Vec<(Vec<usize>, Phase<'s>)> = Vec::new();
+        let mut known = BTreeMap::new();
+        for (index, bootstrap) in bootstraps {
+            let step = BootstrapStep {
+                node: &self.server.steps[*index].node,
+                bootstrap,
+                input_spacing: self.values[bootstrap.input as usize].spacing,
+                set: &self.server.parameters[bootstrap.key as usize],
+            };
+            match known.get(&bootstrap.phase()) {
+                None => {
+                    known.insert(bootstrap.phase(), phases.len());
+                    phases.push((vec![*index], Phase::new(step)));
+                }
+                Some(place) => {
+                    let (members, phase): &mut (Vec<usize>, Phase<'s>) = &mut phases[*place];
+                    members.push(*index);
+                    phase.add(step);
+                }
+            }
+        }
+        phases
     }
 
     /// The steps by how many bootstraps lie on the longest way to them.
@@ -207,30 +185,52 @@ impl<'a> CheckedServer<'a> {
         let mut depths = vec![0; self.server.inputs.len()];
         let mut waves: Vec<Wave<'a>> = Vec::new();
         for (index, step) in self.server.steps.iter().enumerate() {
-            let (inputs, is_bootstrap) = match &step.action {
-                Some(Action::Linear(linear)) => (linear.inputs.as_slice(), false),
-                Some(Action::Bootstrap(bootstrap)) => (std::slice::from_ref(&bootstrap.input), true),
-                None => unreachable!("the check refuses steps without action"),
-            };
-            let depth = inputs.iter().map(|value| depths[*value as usize]).max().unwrap_or(0);
-            depths.push(depth + usize::from(is_bootstrap));
+            let depth = step.inputs().iter().map(|value| depths[*value as usize]).max().unwrap_or(0);
             waves.resize_with(waves.len().max(depth + 1), Wave::default);
+            let wave = &mut waves[depth];
+            depths.push(depth);
             match &step.action {
-                Some(Action::Linear(linear)) => waves[depth].linear.push((index, linear)),
-                Some(Action::Bootstrap(bootstrap)) => waves[depth].bootstraps.push((index, bootstrap)),
-                None => {}
+                Some(Action::Linear(linear)) => wave.linear.push((index, Cheap::Linear(linear))),
+                Some(Action::Combine(combine)) => wave.linear.push((index, Cheap::Combine(combine))),
+                Some(Action::Bootstrap(bootstrap)) => {
+                    wave.bootstraps.push((index, bootstrap));
+                    depths[self.server.inputs.len() + index] += 1;
+                }
+                None => unreachable!("the check refuses steps without action"),
             }
         }
         waves
     }
 
-    pub(super) fn linear_step<'s>(&self, node: &'s str, linear: &'s Linear) -> LinearStep<'s> {
-        let inputs: Vec<_> = linear.inputs.iter().map(|value| self.values[*value as usize]).collect();
-        LinearStep {
-            node,
-            linear,
-            columns: inputs.iter().map(|input| input.count).sum(),
-            factor: inputs.first().map_or(1, |input| linear.spacing / input.spacing),
+    fn linear_step<'s>(&self, node: &'s str, linear: &'s Linear) -> LinearStep<'s> {
+        let inputs = linear.inputs.iter().map(|value| self.values[*value as usize]);
+        let factors = inputs
+            .flat_map(|input| std::iter::repeat_n(linear.spacing / input.spacing, input.count))
+            .collect();
+        LinearStep { node, linear, factors }
+    }
+
+    fn combine_step<'s>(&self, node: &'s str, combine: &'s Combine) -> CombineStep<'s> {
+        let on_torus = |(value, weight): (&u32, &i64)| {
+            (*weight as u64).wrapping_mul(combine.spacing / self.values[*value as usize].spacing)
+        };
+        let torus_weights = combine.inputs.iter().zip(&combine.weights).map(on_torus).collect();
+        CombineStep { node, combine, torus_weights }
+    }
+}
+
+/// A step without bootstrap.
+#[derive(Clone, Copy)]
+enum Cheap<'a> {
+    Linear(&'a Linear),
+    Combine(&'a Combine),
+}
+
+impl<'a> Cheap<'a> {
+    fn inputs(&self) -> &'a [u32] {
+        match self {
+            Self::Linear(linear) => &linear.inputs,
+            Self::Combine(combine) => &combine.inputs,
         }
     }
 }
@@ -238,53 +238,6 @@ impl<'a> CheckedServer<'a> {
 /// Steps that can run one after the other, then steps that can run together; each with its index.
 #[derive(Default)]
 struct Wave<'a> {
-    linear: Vec<(usize, &'a Linear)>,
+    linear: Vec<(usize, Cheap<'a>)>,
     bootstraps: Vec<(usize, &'a Bootstrap)>,
-}
-
-/// The values that are still needed. Ciphertexts are large: what nothing will read is dropped at once.
-struct Values<V> {
-    values: Vec<Option<V>>,
-    readers: Vec<usize>,
-}
-
-impl<V> Values<V> {
-    fn new(server: &CheckedServer<'_>, inputs: Vec<V>) -> Self {
-        let count = server.values.len();
-        let mut readers = vec![0; count];
-        for step in &server.server.steps {
-            match &step.action {
-                Some(Action::Linear(linear)) => {
-                    linear.inputs.iter().for_each(|value| readers[*value as usize] += 1);
-                }
-                Some(Action::Bootstrap(bootstrap)) => readers[bootstrap.input as usize] += 1,
-                None => {}
-            }
-        }
-        // Outputs are read at the very end.
-        server.server.output_values.iter().for_each(|value| readers[*value as usize] += 1);
-        let mut values: Vec<Option<V>> = inputs.into_iter().map(Some).collect();
-        values.resize_with(count, || None);
-        Self { values, readers }
-    }
-
-    fn get(&self, value: u32) -> &V {
-        self.values[value as usize].as_ref().expect("values live until their last reader")
-    }
-
-    fn set(&mut self, value: usize, result: V) {
-        if self.readers[value] > 0 {
-            self.values[value] = Some(result);
-        }
-    }
-
-    fn release(&mut self, read: &[u32]) {
-        for value in read {
-            let readers = &mut self.readers[*value as usize];
-            *readers -= 1;
-            if *readers == 0 {
-                self.values[*value as usize] = None;
-            }
-        }
-    }
 }

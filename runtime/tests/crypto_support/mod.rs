@@ -1,11 +1,13 @@
 //! Parameter sets and random programs for the tests of client and server.
 #![allow(dead_code)]
 
+pub(crate) mod staircases;
+
 use cml_runtime::client::{ClientKey, Randomness};
 use cml_runtime::parameters::events::events;
-use cml_runtime::parameters::ledger;
+use cml_runtime::parameters::{failure, ledger};
 use cml_runtime::program::message::{
-    Action, Bootstrap, Client, EncryptedPort, Linear, ParameterSet, Program, Server, Step,
+    Action, Bootstrap, Client, EncryptedPort, Event, Linear, ParameterSet, Program, Server, Step,
 };
 use cml_runtime::reference::TensorType;
 use cml_runtime::reference::message::{Element, Empty, Graph, Lookup, Op, Port, Quantizer, Table, Tensor};
@@ -67,7 +69,8 @@ pub(crate) fn program(form: Form, set: ParameterSet, random: &mut ChaCha8Rng) ->
     let results: Vec<(i64, i64)> = last.iter().map(entry_range).collect();
     let bootstrap = |input, tables: Vec<Table>, spacing| {
         let table_of = (0..tables.len() as u32).collect();
-        Action::Bootstrap(Bootstrap { input, extension: form.extension, tables, table_of, spacing })
+        let extension = form.extension;
+        Action::Bootstrap(Bootstrap { input, extension, tables, table_of, spacing, ..Bootstrap::default() })
     };
     let sum_spacing = second.spacing;
     let actions = [
@@ -78,7 +81,7 @@ pub(crate) fn program(form: Form, set: ParameterSet, random: &mut ChaCha8Rng) ->
     ];
     let steps = actions.into_iter().enumerate();
     Server {
-        parameters: Some(set),
+        parameters: vec![set],
         inputs: vec![port("x", spacing, &inputs)],
         steps: steps.map(|(i, action)| Step { node: format!("node{i}"), action: Some(action) }).collect(),
         outputs: vec![port("sum", sum_spacing, &sums), port("table", 1 << 56, &results)],
@@ -141,7 +144,7 @@ pub(crate) fn client(server: &Server) -> Client {
         inputs: server.inputs.clone(),
         outputs: server.outputs.clone(),
         events: events(server).unwrap(),
-        p_error_log2: Some(-40.0),
+        p_error_log2: Some(-35.0),
         ..Client::default()
     }
 }
@@ -163,6 +166,27 @@ pub(crate) fn keys(client: &Client) -> (ClientKey, ServerKey, Randomness) {
     (key, server_key, randomness)
 }
 
+/// How many of the first outputs differ.
+pub(crate) fn count_failures(found: &[Vec<i64>], expected: &[Vec<i64>]) -> usize {
+    found[0].iter().zip(&expected[0]).filter(|(found, expected)| found != expected).count()
+}
+
+/// Whether that many of these readings fail, up to five standard deviations. The ledger gives away half a position on
+/// every side; with all of it back, the rate is a lower bound.
+pub(crate) fn assert_rate(event: &Event, sets: &[ParameterSet], count: f64, failures: usize) {
+    let extension = event.extension.unwrap();
+    let assessed = ledger::assess(event, sets).unwrap();
+    let half_position = ledger::half_position(&sets[event.key as usize], extension);
+    let least =
+        count * failure::outside(assessed.tolerance + 2.0 * half_position, assessed.variance).0.exp2();
+    let most = count * assessed.probability.0.exp2();
+    assert!(least > 5.0, "a rate that can be measured, {least}");
+    let (low, high) = (least - 5.0 * least.sqrt(), most + 5.0 * most.sqrt());
+    let found = failures as f64;
+    eprintln!("extension {extension}: {found} failures, predicted {least:.0} to {most:.0}");
+    assert!(low < found && found < high, "{found} failures, predicted {least:.0} to {most:.0}");
+}
+
 /// A whole program: 3 floats, a layer of 4 with ReLU, 2 sums that come back as floats. `shift` makes another one of it.
 pub(crate) fn whole_program(shift: i64) -> Program {
     let (first, second) = ([2, -1, 1, 3, -2, 1, 1, 1, -1, 2, 3, -3], [1, -2, 3, 1, 2, 2, -1, 1]);
@@ -175,12 +199,12 @@ pub(crate) fn whole_program(shift: i64) -> Program {
         Action::Linear(Linear { inputs: vec![inputs], rows, weights, bias, spacing })
     };
     let relu = Table { lo: -24, values: (-24..=24).map(|x: i64| x.clamp(0, 6) + shift).collect() };
-    let bootstrap =
-        Bootstrap { input: 1, extension: 1, tables: vec![relu.clone()], table_of: vec![0; 4], spacing };
+    let (tables, table_of) = (vec![relu.clone()], vec![0; 4]);
+    let bootstrap = Bootstrap { input: 1, extension: 1, tables, table_of, spacing, ..Bootstrap::default() };
     let actions = [linear(0, 4, &first), Action::Bootstrap(bootstrap), linear(2, 2, &second)];
     let steps = actions.into_iter().zip(["fc1", "relu", "fc2"]);
     let server = Server {
-        parameters: Some(wide()),
+        parameters: vec![wide()],
         inputs: vec![port("x", spacing, &[(-4, 3); 3])],
         steps: steps.map(|(action, node)| Step { node: node.to_owned(), action: Some(action) }).collect(),
         outputs: vec![port("y", spacing, &[(-40, 40), (-48, 45)])],

@@ -6,7 +6,7 @@ use crate::compile::configuration::Configuration;
 use crate::compile::stages::{Settings, machine};
 use anyhow::{Result, anyhow, bail};
 use cml_runtime::output::print;
-use cml_runtime::program::message::{Action, Client, Program, Server, Step};
+use cml_runtime::program::message::{Action, Bootstrap, Client, Program, Server, Step};
 
 /// Compiles again and compares; fails with what differs.
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<()> {
@@ -83,12 +83,15 @@ fn difference(found: &Step, expected: &Step) -> &'static str {
             }
         }
         (Some(Action::Bootstrap(found)), Some(Action::Bootstrap(expected))) => {
-            if found.tables != expected.tables || found.table_of != expected.table_of {
+            let tables =
+                |step: &Bootstrap| (step.tables.clone(), step.centers.clone(), step.table_of.clone());
+            if tables(found) != tables(expected) {
                 "its tables differ"
             } else {
-                "its input, extension or spacing differ"
+                "its input, key set, extension, tolerance or spacing differ"
             }
         }
+        (Some(Action::Combine(_)), Some(Action::Combine(_))) => "its inputs, weights, bias or spacing differ",
         _ if found.node != expected.node => "it belongs to another node",
         _ => "it does something else",
     }

@@ -33,10 +33,15 @@ fn table() -> Table {
 
 fn server() -> Server {
     let linear = Linear { inputs: vec![0], rows: 1, weights: vec![1, -1], bias: vec![1], spacing: SPACING };
-    let bootstrap =
-        Bootstrap { input: 1, extension: 0, tables: vec![table()], table_of: vec![0], spacing: SPACING };
+    let bootstrap = Bootstrap {
+        input: 1,
+        tables: vec![table()],
+        table_of: vec![0],
+        spacing: SPACING,
+        ..Bootstrap::default()
+    };
     Server {
-        parameters: Some(parameters()),
+        parameters: vec![parameters()],
         inputs: vec![port("x", vec![0, 0], vec![3, 2])],
         steps: vec![
             Step { node: "fc".to_owned(), action: Some(Action::Linear(linear)) },
@@ -107,13 +112,27 @@ fn each_way_to_break_a_step_is_found() {
         (|step| step.spacing = 0, "spacing is 0"),
         (|step| step.spacing = SPACING + 1, "no multiple"),
     ];
-    let bootstrap: [(Edit<Bootstrap>, &str); 7] = [
+    let combine: [(Edit<Combine>, &str); 7] = [
+        (|step| step.inputs[0] = 9, "no earlier step makes"),
+        (|step| step.inputs.clear(), "no inputs"),
+        (|step| step.inputs[1] = 0, "different numbers of elements"),
+        (|step| step.bias.push(0), "different numbers of elements"),
+        (|step| step.weights.push(0), "not one weight for each input"),
+        (|step| step.spacing = 0, "spacing is 0"),
+        (|step| step.spacing = SPACING + 1, "no multiple"),
+    ];
+    let bootstrap: [(Edit<Bootstrap>, &str); 12] = [
         (|step| step.input = 9, "no earlier step makes"),
         (|step| step.extension = 40, "too many accumulators"),
         (|step| step.table_of.push(0), "not one table for each element"),
         (|step| step.table_of = vec![1], "a table that does not exist"),
         (|step| step.tables[0].values.clear(), "a table is empty"),
-        (|step| step.tables[0].values = vec![0; 9], "does not fit half the torus"),
+        (|step| step.tables[0].values = vec![0; 17], "does not fit the torus"),
+        (|step| step.tables[0].values = vec![1; 9], "not negacyclic"),
+        (|step| step.centers = vec![1; 2], "not one center for each table"),
+        (|step| step.stage = 77, "a stage that only a newer version knows"),
+        (|step| step.tolerance = 8, "the tolerance is more than the torus"),
+        (|step| step.key = 1, "a key set that does not exist"),
         (|step| step.spacing = 0, "spacing is 0"),
     ];
     let refusal = |server: &Server| server.check().unwrap_err().to_string();
@@ -123,6 +142,18 @@ fn each_way_to_break_a_step_is_found() {
             edit(step);
         }
         assert!(refusal(&server).starts_with("step 0 (fc): ") && refusal(&server).contains(expected));
+    }
+    for (edit, expected) in combine {
+        let mut step = Combine { inputs: vec![1, 2], weights: vec![1, 2], bias: vec![0], spacing: SPACING };
+        let with = |step: Combine| {
+            let mut server = server();
+            server.steps.push(Step { node: "sum".to_owned(), action: Some(Action::Combine(step)) });
+            server
+        };
+        with(step.clone()).check().unwrap();
+        edit(&mut step);
+        let refused = refusal(&with(step));
+        assert!(refused.starts_with("step 2 (sum): ") && refused.contains(expected), "{refused}");
     }
     for (edit, expected) in bootstrap {
         let mut server = server();
@@ -134,6 +165,30 @@ fn each_way_to_break_a_step_is_found() {
     let mut newer = server();
     newer.steps[1].action = None;
     assert!(refusal(&newer).contains("newer version"));
+}
+
+/// Tables around the whole turn, at spacings that divide it and at spacings that do not.
+#[test]
+fn a_table_of_more_than_half_the_torus_adds_up_to_its_center() {
+    for slots in [8u64, 12] {
+        let spacing = crate::units::Spacing::of_slots(slots).0;
+        let fits = |values: &[i64], center| {
+            is_negacyclic(&Table { lo: 0, values: values.to_vec() }, center, spacing)
+        };
+        let half: Vec<i64> = (0..slots as i64).map(|x| x * x % 7).collect();
+        let other: Vec<i64> = half.iter().map(|value| 5 - value).collect();
+        let whole = [half.as_slice(), &other].concat();
+        assert!(fits(&half, 0) && fits(&half, 99) && fits(&whole, 5));
+        assert!(!fits(&whole, 6) && !fits(&whole[1..], 4) && fits(&whole[1..], 5));
+        let mut altered = whole.clone();
+        altered[slots as usize + 3] += 1;
+        assert!(!fits(&altered, 5));
+    }
+    // With a half turn of seven and a half slots, a phase half a turn away is near two entries.
+    let spacing = (1 << 63) / 15 * 2;
+    let fits = |values: &[i64]| is_negacyclic(&Table { lo: 0, values: values.to_vec() }, 1, spacing);
+    assert!(fits(&[0, 0, 0, 0, 0, 0, 0]) && fits(&[0, 0, 0, 0, 0, 0, 0, 1, 1, 1]));
+    assert!(!fits(&[0, 0, 0, 0, 0, 0, 0, 0]) && !fits(&[0, 0, 0, 0, 0, 0, 0, 1, 0]));
 }
 
 #[test]
@@ -149,7 +204,7 @@ fn ports_and_outputs_must_fit() {
     assert!(refusal(|server| server.output_values = vec![7]).contains("makes no such value"));
     assert!(refusal(|server| server.output_values = vec![0]).contains("another size"));
     assert!(refusal(|server| server.output_values = vec![]).contains("as many values"));
-    assert!(refusal(|server| server.parameters = None).contains("no parameters"));
+    assert!(refusal(|server| server.parameters.clear()).contains("no parameters"));
 }
 
 #[test]
@@ -170,9 +225,7 @@ fn client_and_server_must_fit_together() {
     assert!(refusal(|client| client.events[0].node.clear()).contains(stated));
     assert!(refusal(|client| client.events[1].spacing *= 2).contains(stated));
     assert!(refusal(|client| client.events.truncate(1)).contains(stated));
-    assert!(
-        refusal(|client| client.parameters.as_mut().unwrap().ks_level = 5).contains("different parameters")
-    );
+    assert!(refusal(|client| client.parameters[0].ks_level = 5).contains("different parameters"));
     let mut measured = small_program();
     measured.client.as_mut().unwrap().events[0].measured_width = Some(2);
     measured.check().unwrap();
