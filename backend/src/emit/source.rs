@@ -38,12 +38,12 @@ pub(crate) fn program(client: &Client, server: &Server) -> String {
     for (index, step) in server.steps.iter().enumerate() {
         code.push_str(&step_code(server.inputs.len() + index, index, step));
     }
-    code.push_str(BUILDERS);
+    code.push_str(&builders(server));
     code
 }
 
-/// How steps are made; written once, below the program.
-const BUILDERS: &str = "\
+/// How a linear step is made; written once, below the program.
+const LINEAR: &str = "\
 /// `y = W x + b`, where x is the concatenation of the inputs.
 fn linear(
     node: &str,
@@ -64,7 +64,10 @@ fn linear(
         action: Some(program::Action::Linear(linear)),
     }
 }
+";
 
+/// How a combination is made.
+const COMBINE: &str = "\
 /// A weighted sum of lists, element by element.
 fn combine(
     node: &str,
@@ -84,7 +87,10 @@ fn combine(
         action: Some(program::Action::Combine(combine)),
     }
 }
+";
 
+/// How a bootstrap is made.
+const BOOTSTRAP: &str = "\
 /// One bootstrap for each element: `table_of` names its table, a first input and one value for each input from there.
 fn bootstrap(
     node: &str,
@@ -109,6 +115,19 @@ fn bootstrap(
     }
 }
 ";
+
+/// The functions that the steps call.
+fn builders(server: &Server) -> String {
+    let uses =
+        |kind: fn(&Action) -> bool| server.steps.iter().filter_map(|step| step.action.as_ref()).any(kind);
+    let builders = [
+        (LINEAR, uses(|action| matches!(action, Action::Linear(_)))),
+        (COMBINE, uses(|action| matches!(action, Action::Combine(_)))),
+        (BOOTSTRAP, uses(|action| matches!(action, Action::Bootstrap(_)))),
+    ];
+    let used: Vec<&str> = builders.iter().filter(|(_, used)| *used).map(|(code, _)| *code).collect();
+    used.join("\n")
+}
 
 fn function(summary: &str, signature: &str, body: &str) -> String {
     format!("/// {summary}\npub fn {signature} {{\n{body}}}\n\n")
