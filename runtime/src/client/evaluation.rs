@@ -29,6 +29,7 @@ struct Bodies {
 }
 
 /// The keys of one set.
+#[derive(Clone, Copy)]
 pub struct EvaluationKeySet<'a> {
     /// The set.
     pub parameters: &'a ParameterSet,

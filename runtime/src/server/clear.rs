@@ -47,8 +47,8 @@ impl Executor for Clear {
 
 /// `bias + sum of weight * value`; `None` beyond 64 bits.
 fn sum(bias: i64, terms: impl Iterator<Item = (i64, i64)>) -> Option<i64> {
-    let products = terms.map(|(weight, value)| i128::from(weight) * i128::from(value));
-    let sum = products.fold(Some(i128::from(bias)), |sum, product| sum?.checked_add(product));
+    let mut products = terms.map(|(weight, value)| i128::from(weight) * i128::from(value));
+    let sum = products.try_fold(i128::from(bias), i128::checked_add);
     sum.and_then(|sum| i64::try_from(sum).ok())
 }
 

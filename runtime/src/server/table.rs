@@ -49,7 +49,7 @@ impl TestPolynomial {
         log2_positions: u32,
     ) -> Self {
         let entries = Entries { table, input_spacing: u128::from(input_spacing.max(1)), output_spacing };
-        let half_center = (i128::from(center) * i128::from(output_spacing) >> 1) as u64;
+        let half_center = ((i128::from(center) * i128::from(output_spacing)) >> 1) as u64;
         let coefficient = |index: u64| {
             let phase = index << (64 - log2_positions);
             let (near, entry) = entries.nearest(phase);
