@@ -1,108 +1,232 @@
 //! Which windows are worth the search's while.
 
-use super::{Form, Kind, Profile, Window, fold};
+use super::{Form, Kind, Profile, Window, floor, fold, steps, zones};
+use std::collections::BTreeMap;
 
-/// Above this number of forms of one kind, those are left out that differ from another by little.
-const MANY: usize = 120;
+/// Forms of one plan that are offered: of more, those are left out that differ from another by little.
+const OFFERED: usize = 24;
+/// The same for how a window is read, within a longer plan.
+const WITHIN: usize = 12;
+/// A coarse reading that tells more parts of the range apart than this costs more than the next stage saves.
+const MOST_PARTS: f64 = 128.0;
+/// A window of more slots is not read directly.
+const WIDEST_WINDOW: u64 = 512;
 
-/// The forms that serve a profile with at most `available` slots in half the torus: for each kind the windows that no
-/// other beats in all tolerances, at the slots that they need.
-///
-/// Forms that need fewer slots than there are serve as well at the spacing that there is. The same arguments give the
-/// same list.
-#[must_use]
-pub fn candidates(profile: &Profile, available: u64) -> Vec<Form> {
-    let mut forms: Vec<Form> = Vec::new();
-    for folds in 0..=FOLDS {
-        let mut found: Vec<Form> = sequences(profile, folds, Some(available))
-            .into_iter()
-            .chain(sequences(profile, folds, None))
-            .filter_map(|kinds| Form::new(profile, &kinds))
-            .filter(|form| form.slots <= available)
-            .collect();
-        found.sort();
-        found.dedup();
-        forms.extend(undominated(found));
-    }
-    forms
+/// How a value is read, and how the value that this prepares, down to a table or a sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reading {
+    Fold,
+    Steps,
+    Zones,
+    Floor,
 }
 
-/// Longest chain of folds.
-const FOLDS: usize = 3;
-
-/// Sequences of stages with this many folds: windows that fill the slots there are, or those that the range needs.
-fn sequences(profile: &Profile, folds: usize, available: Option<u64>) -> Vec<Vec<Kind>> {
-    if folds == 0 {
-        return vec![vec![Kind::Direct { tolerance: 0 }]];
+/// The forms that serve a profile with at most `available` slots in half the torus.
+///
+/// Of each plan (which stages, in which order) those windows that no other beats in all tolerances and noises: at the slots
+/// that they need, and at those that there are. A form that needs fewer slots than there are serves as well. Keys and
+/// extensions are left to be chosen. The same arguments give the same list.
+#[must_use]
+pub fn candidates(profile: &Profile, available: u64) -> Vec<Form> {
+    let mut all = Vec::new();
+    let mut windows = Windows { step: 1, known: BTreeMap::new() };
+    for plan in plans(profile) {
+        windows.coarser(plan.len());
+        let mut found = windows.forms(profile, &plan, None);
+        found.retain(|form| form.slots <= available);
+        let least = found.iter().map(|form| form.slots).min();
+        found = undominated(found, None, OFFERED);
+        if least.is_some_and(|least| available > least && available / 4 <= least) {
+            let mut filling = windows.forms(profile, &plan, Some(available));
+            filling.retain(|form| form.slots <= available);
+            found.extend(undominated(filling, Some(available), OFFERED / 2));
+        }
+        found.sort();
+        found.dedup();
+        all.extend(found);
     }
-    let mut found = Vec::new();
-    for tolerance in tolerances(profile, folds) {
-        let Some(folded) = fold::folded(profile, tolerance) else { break };
-        let Some(least) = profile.slots_with_ends(tolerance) else { break };
-        for rest in sequences(&folded, folds - 1, None) {
-            let Some(window) = Form::new(&folded, &rest).map(|form| form.slots) else { continue };
-            let slots = available.unwrap_or(least).max(least);
-            for ratio in [slots / window, slots / window + 1] {
-                if ratio >= 2 {
-                    let first = Kind::Fold(Window { ratio, tolerance });
-                    found.push([&[first], rest.as_slice()].concat());
-                }
+    all
+}
+
+/// The plans that may be worth it: every fold narrows the range.
+fn plans(profile: &Profile) -> Vec<Vec<Reading>> {
+    let fold = |count| std::iter::repeat_n(Reading::Fold, count);
+    let mut plans: Vec<Vec<Reading>> = vec![vec![]];
+    let narrowing = profile.range / profile.transition.saturating_add(4);
+    plans.extend((1..=folds(narrowing)).map(|count| fold(count).collect()));
+    let by_jumps = [
+        (Reading::Steps, if profile.equal_jumps { profile.gap } else { None }),
+        (Reading::Zones, if profile.equal_jumps { None } else { profile.gap }),
+        (Reading::Floor, profile.block),
+    ];
+    for (reading, apart) in by_jumps {
+        let Some(apart) = apart.filter(|apart| *apart >= 2) else { continue };
+        let before = usize::from(profile.range / 4 * 3 > profile.transition);
+        for before in 0..=before {
+            for after in 0..=folds(apart / 3).min(2 - before) {
+                plans.push(fold(before).chain([reading]).chain(fold(after)).collect());
             }
         }
     }
-    found
+    plans
 }
 
-/// Tolerances of a fold that leave a narrower range: all small ones, then ever fewer.
-fn tolerances(profile: &Profile, folds: usize) -> Vec<u64> {
-    let largest = profile.range.saturating_sub(profile.transition) / 4;
-    let (all, step) = if folds == 1 { (40, 16) } else { (4, 4) };
-    let mut found: Vec<u64> = Vec::new();
-    let mut next = 1;
-    while next <= largest {
+/// How many folds bring a range to a part of this many.
+fn folds(parts: u64) -> usize {
+    [2, 24, 1024].iter().filter(|least| parts >= **least).count()
+}
+
+/// The forms of the parts of plans, as far as they were asked for.
+struct Windows {
+    /// Tolerances that are tried differ by one part in this many.
+    step: u64,
+    known: BTreeMap<(Vec<Reading>, Profile), Vec<Form>>,
+}
+
+impl Windows {
+    /// The more windows a plan has, the fewer of each are tried.
+    fn coarser(&mut self, windows: usize) {
+        let step = [24, 24, 8, 4][windows.min(3)];
+        if self.step != step {
+            *self = Self { step, known: BTreeMap::new() };
+        }
+    }
+
+    /// The forms of one plan: windows that need the slots that the range needs, or fill those that there are.
+    fn forms(&mut self, profile: &Profile, plan: &[Reading], available: Option<u64>) -> Vec<Form> {
+        let Some((reading, rest)) = plan.split_first() else {
+            return Form::new(profile, &[Kind::Direct { tolerance: 0 }]).into_iter().collect();
+        };
+        let mut found = Vec::new();
+        for tolerance in tolerances(profile, *reading, self.step) {
+            let Some(prepared) = prepared(profile, *reading, tolerance) else { continue };
+            for form in self.within(&prepared, rest) {
+                let with = |ratio| sequence(profile, *reading, Window { ratio, tolerance }, &form);
+                let Some(one) = with(1) else { continue };
+                let slots = available.unwrap_or(one.slots).max(one.slots);
+                let ratio = slots / form.slots;
+                for form in [ratio, ratio + 1].into_iter().filter(|ratio| *ratio >= 2).filter_map(with) {
+                    let filled = rest.is_empty().then(|| filled(profile, *reading, &form, slots)).flatten();
+                    found.push(filled.unwrap_or(form));
+                }
+            }
+        }
+        found
+    }
+
+    /// How a window may be read.
+    fn within(&mut self, profile: &Profile, plan: &[Reading]) -> Vec<Form> {
+        if plan.is_empty() {
+            let mut direct = self.forms(profile, plan, None);
+            direct.retain(|form| form.slots <= WIDEST_WINDOW);
+            return direct;
+        }
+        let key = (plan.to_vec(), profile.clone());
+        if !self.known.contains_key(&key) {
+            let found = undominated(self.forms(profile, plan, None), None, WITHIN);
+            self.known.insert(key.clone(), found);
+        }
+        self.known[&key].clone()
+    }
+}
+
+/// The form with the largest tolerance at which a table or sign in its window still fits these slots.
+fn filled(profile: &Profile, reading: Reading, form: &Form, slots: u64) -> Option<Form> {
+    let slots = form.slots.max(slots);
+    let mut kinds: Vec<Kind> = form.stages.iter().map(|stage| stage.kind).collect();
+    let (Kind::Fold(window) | Kind::Steps(window) | Kind::Zones { window, .. } | Kind::Floor { window, .. }) =
+        &mut kinds[0]
+    else {
+        return None;
+    };
+    let width = slots / window.ratio;
+    let (largest, prepared) = (largest(profile, reading), prepared(profile, reading, window.tolerance)?);
+    // A window grows with the tolerance: by two slots, about the border of a block by one.
+    let more = width.checked_sub(prepared.unpadded)? / if reading == Reading::Floor { 1 } else { 2 };
+    window.tolerance = largest.min(window.tolerance + more);
+    Form::new(profile, &kinds).filter(|filled| filled.slots <= slots)
+}
+
+/// The largest tolerance that can be of use.
+fn largest(profile: &Profile, reading: Reading) -> u64 {
+    match reading {
+        Reading::Fold => profile.range.saturating_sub(profile.transition) / 4,
+        Reading::Steps | Reading::Zones => profile.gap.unwrap_or(0) / 2,
+        Reading::Floor => profile.block.unwrap_or(0) / 2,
+    }
+}
+
+/// Tolerances to try, from the largest on.
+fn tolerances(profile: &Profile, reading: Reading, step: u64) -> Vec<u64> {
+    let largest = largest(profile, reading);
+    let least = (profile.range as f64 / MOST_PARTS / 2.0) as u64;
+    let mut found = Vec::new();
+    let mut next = largest;
+    while next > 0 && next >= least {
         found.push(next);
-        next += if next < all { 1 } else { (next / step).max(1) };
+        next -= (next / step).max(1);
     }
     found
 }
 
-/// What the search looks at: each number is better the larger it is.
-fn merits(form: &Form) -> Vec<f64> {
-    let slots = form.slots as f64;
+/// What the window holds.
+fn prepared(profile: &Profile, reading: Reading, tolerance: u64) -> Option<Profile> {
+    match reading {
+        Reading::Fold => fold::folded(profile, tolerance),
+        Reading::Steps | Reading::Zones => steps::distance(tolerance),
+        Reading::Floor => floor::distance(profile.block?, tolerance),
+    }
+}
+
+/// The whole form, where a window is read as `rest`.
+fn sequence(profile: &Profile, reading: Reading, window: Window, rest: &Form) -> Option<Form> {
+    let direct = |tolerance| Some(Kind::Direct { tolerance });
+    let (kind, last) = match reading {
+        Reading::Fold => (Kind::Fold(window), None),
+        Reading::Steps => (Kind::Steps(window), None),
+        Reading::Zones => (Kind::Zones { window, zones: zones::index(profile).unpadded }, direct(0)),
+        Reading::Floor => {
+            let block = profile.block?;
+            (Kind::Floor { window, block }, direct(floor::slack(block)))
+        }
+    };
+    let rest = rest.stages.iter().map(|stage| stage.kind);
+    let kinds: Vec<Kind> = [kind].into_iter().chain(rest).chain(last).collect();
+    Form::new(profile, &kinds)
+}
+
+/// What the search looks at, as logarithms: each number is better the larger it is.
+fn merits(form: &Form, slots: u64) -> Vec<f64> {
     let mut merits = vec![];
     for stage in form.stages() {
-        let tolerance = (stage.tolerance as f64 + 0.5) / stage.slots(slots);
+        let tolerance = ((stage.tolerance as f64 + 0.5) / stage.slots(slots as f64)).log2();
         merits.push(tolerance);
-        merits.extend(
-            [stage.input]
-                .into_iter()
-                .chain(stage.stages.iter().map(|(_, factor)| *factor))
-                .map(|factor| if factor == 0.0 { 1.0 } else { tolerance / factor.sqrt() }),
-        );
+        let factors = [stage.input].into_iter().chain(stage.stages.iter().map(|(_, factor)| *factor));
+        merits.extend(factors.filter(|factor| *factor > 0.0).map(|factor| tolerance - factor.log2() / 2.0));
     }
     merits
 }
 
-/// The forms that no other beats in all merits.
-fn undominated(forms: Vec<Form>) -> Vec<Form> {
-    let mut ranked: Vec<(f64, Vec<f64>, Form)> = forms
-        .into_iter()
-        .map(|form| (merits(&form), form))
-        .map(|(merits, form)| (merits.iter().map(|merit| merit.log2()).sum(), merits, form))
-        .collect();
+/// Forms of one plan that no other beats in all merits, at the slots given or at those that each needs; at most `limit`.
+fn undominated(forms: Vec<Form>, slots: Option<u64>, limit: usize) -> Vec<Form> {
+    let rank = |form: Form| {
+        let merits = merits(&form, slots.unwrap_or(form.slots));
+        (merits.iter().sum::<f64>(), merits, form)
+    };
+    let mut ranked: Vec<(f64, Vec<f64>, Form)> = forms.into_iter().map(rank).collect();
     ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.2.cmp(&other.2)));
-    let mut slack = 1.0;
+    let mut slack = 1e-9;
     loop {
         let mut kept: Vec<(&[f64], &Form)> = Vec::new();
         for (_, merits, form) in &ranked {
-            let beats = |known: &[f64]| known.iter().zip(merits).all(|(known, own)| known * slack >= *own);
-            if !kept.iter().any(|(known, _)| beats(known)) {
+            let beats = |known: &[f64]| known.iter().zip(merits).all(|(known, own)| known + slack >= *own);
+            if kept.len() <= limit && !kept.iter().any(|(known, _)| beats(known)) {
                 kept.push((merits, form));
             }
         }
-        if kept.len() <= MANY {
+        if kept.len() <= limit {
             return kept.into_iter().map(|(_, form)| form.clone()).collect();
         }
-        slack *= 1.01;
+        slack = (slack * 1.5).max(0.01);
     }
 }

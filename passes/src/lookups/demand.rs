@@ -1,15 +1,15 @@
 //! What the stages of a form ask of keys and spacings, without a table.
 
-use super::{Kind, Stage, direct, fold};
+use super::{Kind, Stage, direct, floor, fold, steps, zones};
 use cml_runtime::units::Spacing;
 
-/// The spacing at which a stage reads.
+/// The spacing at which a stage reads: a multiple of a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// That of the lookup's input, this many times.
-    Multiple(u64),
-    /// Its own: this many slots in half the torus.
-    Slots(u64),
+pub struct At {
+    /// Slots in half the torus at the base; `None` for the spacing of the lookup's input.
+    pub slots: Option<u64>,
+    /// How many times the base.
+    pub multiple: u64,
 }
 
 /// What one stage reads: its event is one phase, off by more than `tolerance` slots.
@@ -31,19 +31,13 @@ impl StageDemand {
     /// The spacing at which the stage reads, by that of the lookup's input.
     #[must_use]
     pub fn spacing(&self, input: Spacing) -> Spacing {
-        match self.at {
-            At::Multiple(factor) => Spacing(input.0.saturating_mul(factor)),
-            At::Slots(slots) => Spacing::of_slots(slots),
-        }
+        Spacing(self.at.slots.map_or(input, Spacing::of_slots).0.saturating_mul(self.at.multiple))
     }
 
     /// Half-torus slots where the stage reads, by those of the lookup's input.
     #[must_use]
     pub fn slots(&self, input: f64) -> f64 {
-        match self.at {
-            At::Multiple(factor) => input / factor as f64,
-            At::Slots(slots) => slots as f64,
-        }
+        self.at.slots.map_or(input, |slots| slots as f64) / self.at.multiple as f64
     }
 }
 
@@ -59,17 +53,14 @@ impl Noise {
     /// Of the value at `ratio` times its spacing.
     pub(super) fn times(&self, ratio: u64) -> Self {
         let factor = (ratio as f64).powi(2);
-        let at = match self.at {
-            At::Multiple(multiple) => At::Multiple(multiple.saturating_mul(ratio)),
-            At::Slots(slots) => At::Slots(slots / ratio.max(1)),
-        };
+        let at = At { multiple: self.at.multiple.saturating_mul(ratio), ..self.at };
         let stages = self.stages.iter().map(|(stage, own)| (*stage, own * factor)).collect();
         Self { at, input: self.input * factor, stages }
     }
 
-    /// With the results of another stage added.
-    pub(super) fn and(mut self, stage: usize) -> Self {
-        self.stages.push((stage, 1.0));
+    /// With the results of another stage added, their variance times a factor.
+    pub(super) fn and(mut self, stage: usize, factor: f64) -> Self {
+        self.stages.push((stage, factor));
         self
     }
 }
@@ -77,7 +68,7 @@ impl Noise {
 /// The demands of all stages, and the stages whose noise is in the result.
 pub(super) fn demands(stages: &[Stage]) -> (Vec<StageDemand>, Vec<(usize, f64)>) {
     let mut walk = Walk { stages, demands: Vec::new() };
-    let result = walk.value(&Noise { at: At::Multiple(1), input: 1.0, stages: Vec::new() });
+    let result = walk.value(&Noise { at: At { slots: None, multiple: 1 }, input: 1.0, stages: Vec::new() });
     (walk.demands, result)
 }
 
@@ -93,6 +84,9 @@ impl Walk<'_> {
         match self.stages.get(self.demands.len()).map(|stage| stage.kind) {
             Some(Kind::Direct { tolerance }) => direct::demand(self, noise, tolerance),
             Some(Kind::Fold(window)) => fold::demand(self, noise, window),
+            Some(Kind::Steps(window)) => steps::demand(self, noise, window),
+            Some(Kind::Zones { window, zones }) => zones::demand(self, noise, window, zones),
+            Some(Kind::Floor { window, .. }) => floor::demand(self, noise, window),
             None => Vec::new(),
         }
     }

@@ -8,9 +8,9 @@ use super::demand::{Noise, Walk};
 use super::nodes::{Chain, Entries, Lookup};
 use super::{Input, Profile, Unfit};
 
-/// The mirror of an end may overlap the other end, no more.
+/// The mirror of an end may overlap the other end, no more; each end shrinks by the tolerance.
 pub(super) fn slots(profile: &Profile, tolerance: u64) -> Option<u64> {
-    (tolerance == 0).then_some(profile.unpadded)
+    if tolerance > profile.slack { None } else { profile.unpadded.checked_add(tolerance) }
 }
 
 pub(super) fn demand(walk: &mut Walk<'_>, noise: &Noise, tolerance: u64) -> Vec<(usize, f64)> {
@@ -24,7 +24,7 @@ pub(super) fn look_up(
     tolerance: u64,
 ) -> Result<Input, Unfit> {
     let Lookup { staircase, value, output, role } = *lookup;
-    chain.require(stage, value.spacing, slots(&Profile::of_staircase(staircase), tolerance))?;
+    chain.require(stage, value.spacing, Profile::of_staircase(staircase).unpadded.checked_add(tolerance))?;
     let entries = Entries { table: staircase.table(), center: staircase.center(), role };
     Ok(chain.bootstrap(stage, value.input, entries, output))
 }

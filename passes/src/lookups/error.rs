@@ -19,6 +19,28 @@ pub enum Unfit {
         /// What there is.
         found: u64,
     },
+    /// Two jumps are too close.
+    #[error("stage {stage} needs {expected} slots between two jumps, the table has {found}")]
+    Gap {
+        /// Number of the stage.
+        stage: usize,
+        /// What it needs.
+        expected: u64,
+        /// What there is.
+        found: u64,
+    },
+    /// The jumps differ.
+    #[error("stage {stage} needs equal jumps, the table has different ones")]
+    Jumps {
+        /// Number of the stage.
+        stage: usize,
+    },
+    /// The table is not constant on blocks.
+    #[error("stage {stage} needs a table that is constant on its blocks")]
+    Block {
+        /// Number of the stage.
+        stage: usize,
+    },
     /// Numbers that leave 64 bits.
     #[error("stage {stage} has numbers beyond 64 bits")]
     Overflow {

@@ -35,7 +35,7 @@ pub(super) fn slots(profile: &Profile, window: Window, rest: &mut dyn Iterator<I
 
 pub(super) fn demand(walk: &mut Walk<'_>, noise: &Noise, window: Window) -> Vec<(usize, f64)> {
     let stage = walk.read(noise, window.tolerance, 1);
-    walk.value(&noise.times(window.ratio).and(stage))
+    walk.value(&noise.times(window.ratio).and(stage, 1.0))
 }
 
 pub(super) fn look_up(

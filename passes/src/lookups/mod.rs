@@ -8,13 +8,16 @@ mod candidates;
 mod demand;
 mod direct;
 mod error;
+mod floor;
 mod fold;
 mod nodes;
 mod profile;
 mod staircase;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod text;
+mod zones;
 
 pub use candidates::candidates;
 pub use demand::{At, StageDemand};
@@ -32,6 +35,23 @@ pub enum Kind {
     },
     /// What lies far from the transition is brought near it: a correction, read coarsely, is added to the value.
     Fold(Window),
+    /// The nearest jump, and what lies below it: two tables at one phase. Then the sign of the distance from it. The jumps
+    /// are equal.
+    Steps(Window),
+    /// As steps, for the number of the zone between two jumps; then a table of the zones.
+    Zones {
+        /// Of the nearest jump.
+        window: Window,
+        /// Slots for the number of the zone.
+        zones: u64,
+    },
+    /// The nearest border between blocks, the sign of the distance from it, then a table of the blocks.
+    Floor {
+        /// Of the nearest border.
+        window: Window,
+        /// Arguments in a block.
+        block: u64,
+    },
 }
 
 /// A coarse reading, and the finer one that it prepares.
@@ -49,7 +69,10 @@ impl Kind {
     pub fn tolerance(self) -> u64 {
         match self {
             Self::Direct { tolerance } => tolerance,
-            Self::Fold(window) => window.tolerance,
+            Self::Fold(window)
+            | Self::Steps(window)
+            | Self::Zones { window, .. }
+            | Self::Floor { window, .. } => window.tolerance,
         }
     }
 }

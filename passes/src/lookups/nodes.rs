@@ -1,7 +1,7 @@
 //! The chain of sums and bootstraps that a form is for one table.
 
 use super::staircase::{self, Staircase};
-use super::{Form, Kind, Stage, Unfit, direct, fold};
+use super::{Form, Kind, Stage, Unfit, direct, floor, fold, steps, zones};
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
 
@@ -126,6 +126,9 @@ impl Chain<'_> {
         match self.stages.get(stage).ok_or(Unfit::Stages)?.kind {
             Kind::Direct { tolerance } => direct::look_up(self, stage, lookup, tolerance),
             Kind::Fold(window) => fold::look_up(self, stage, lookup, window),
+            Kind::Steps(window) => steps::look_up(self, stage, lookup, window),
+            Kind::Zones { window, zones } => zones::look_up(self, stage, lookup, window, zones),
+            Kind::Floor { window, block } => floor::look_up(self, stage, lookup, window, block),
         }
     }
 

@@ -1,13 +1,13 @@
 //! What forms depend on in a table, and how many slots a form needs for it.
 
 use super::staircase::Staircase;
-use super::{Kind, Unfit, direct, fold};
+use super::{Kind, Unfit, direct, floor, fold, steps, zones};
 use cml_runtime::reference::message::Table;
 
 /// A table as far as forms depend on it. Merged over several it describes what serves all of them.
 ///
 /// A *jump* is an argument where the value differs from that before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Profile {
     /// Entries of the longest table.
     pub range: u64,
@@ -25,6 +25,9 @@ pub struct Profile {
     pub equal_jumps: bool,
     /// Greatest common divisor of all distances between jumps of a table. `None` where no table has two.
     pub block: Option<u64>,
+    /// Every argument that occurs is this many slots further from a jump than the next one that does not cross it: 0 where
+    /// all arguments of the range occur.
+    pub slack: u64,
 }
 
 impl Profile {
@@ -54,6 +57,7 @@ impl Profile {
             thresholds: steps.thresholds.len() as u64,
             equal_jumps: first.is_none_or(|first| jumps.all(|jump| jump == first)),
             block: gaps().reduce(gcd),
+            slack: 0,
         }
     }
 
@@ -73,6 +77,7 @@ impl Profile {
             thresholds: self.thresholds.max(other.thresholds),
             equal_jumps: self.equal_jumps && other.equal_jumps,
             block: either(self.block, other.block, gcd),
+            slack: self.slack.min(other.slack),
         }
     }
 
@@ -102,5 +107,8 @@ pub(super) fn needed(profile: &Profile, kinds: &mut dyn Iterator<Item = Kind>) -
     match kinds.next()? {
         Kind::Direct { tolerance } => direct::slots(profile, tolerance),
         Kind::Fold(window) => fold::slots(profile, window, kinds),
+        Kind::Steps(window) => steps::slots(profile, window, kinds),
+        Kind::Zones { window, zones } => zones::slots(profile, window, zones, kinds),
+        Kind::Floor { window, block } => floor::slots(profile, window, block, kinds),
     }
 }

@@ -17,16 +17,28 @@ impl Display for Form {
 }
 
 fn words(kind: Kind) -> (&'static str, Vec<u64>) {
+    let with = |window: Window, more: &[u64]| [&[window.ratio, window.tolerance], more].concat();
     match kind {
         Kind::Direct { tolerance } => ("direct", vec![tolerance]),
-        Kind::Fold(Window { ratio, tolerance }) => ("fold", vec![ratio, tolerance]),
+        Kind::Fold(window) => ("fold", with(window, &[])),
+        Kind::Steps(window) => ("steps", with(window, &[])),
+        Kind::Zones { window, zones } => ("zones", with(window, &[zones])),
+        Kind::Floor { window, block } => ("floor", with(window, &[block])),
     }
 }
 
 fn kind(name: &str, numbers: &[u64]) -> Option<Kind> {
-    match (name, numbers) {
-        ("direct", [tolerance]) => Some(Kind::Direct { tolerance: *tolerance }),
-        ("fold", [ratio, tolerance]) => Some(Kind::Fold(Window { ratio: *ratio, tolerance: *tolerance })),
+    let (window, more) = match (name, numbers) {
+        ("direct", [tolerance]) => return Some(Kind::Direct { tolerance: *tolerance }),
+        (_, [ratio, tolerance]) => (Window { ratio: *ratio, tolerance: *tolerance }, None),
+        (_, [ratio, tolerance, more]) => (Window { ratio: *ratio, tolerance: *tolerance }, Some(*more)),
+        _ => return None,
+    };
+    match (name, more) {
+        ("fold", None) => Some(Kind::Fold(window)),
+        ("steps", None) => Some(Kind::Steps(window)),
+        ("zones", Some(zones)) => Some(Kind::Zones { window, zones }),
+        ("floor", Some(block)) => Some(Kind::Floor { window, block }),
         _ => None,
     }
 }

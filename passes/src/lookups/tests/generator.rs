@@ -16,7 +16,12 @@ pub(super) fn staircases(range: Range<usize>) -> impl Strategy<Value = Vec<Table
                 .into_iter()
                 .map(|(entries, most, style, lo)| {
                     let thresholds = thresholds(&mut random, entries, most, (style, gap));
-                    staircase(&mut random, entries, &thresholds, lo)
+                    let (style, jump) = (random.random_range(0..3), random.random_range(-3..=3));
+                    staircase(entries, lo, &thresholds, |_| match style {
+                        0 => jump,
+                        1 => random.random_range(1..5),
+                        _ => random.random_range(-9..9),
+                    })
                 })
                 .collect()
         },
@@ -30,6 +35,9 @@ fn thresholds(
     (style, gap): (usize, usize),
 ) -> Vec<usize> {
     let last = entries - 1;
+    if last == 0 {
+        return vec![];
+    }
     let mut found: Vec<usize> = match style {
         // Anywhere.
         0 => (0..most).map(|_| random.random_range(1..=last)).collect(),
@@ -67,18 +75,18 @@ fn thresholds(
     found
 }
 
-fn staircase(random: &mut ChaCha8Rng, entries: usize, thresholds: &[usize], lo: i64) -> Table {
-    let jump: i64 = random.random_range(-3..=3);
-    let style = random.random_range(0..3);
-    let mut value = random.random_range(-100..100);
+/// A table with these jumps at these entries.
+pub(super) fn staircase(
+    entries: usize,
+    lo: i64,
+    thresholds: &[usize],
+    mut jump: impl FnMut(usize) -> i64,
+) -> Table {
+    let mut value = -2;
     let mut values = Vec::with_capacity(entries);
     for at in 0..entries {
         if thresholds.binary_search(&at).is_ok() {
-            value += match style {
-                0 => jump,
-                1 => random.random_range(1..5),
-                _ => random.random_range(-9..9),
-            };
+            value += jump(at);
         }
         values.push(value);
     }

@@ -12,11 +12,13 @@ pub(super) struct Model<'a> {
     nodes: &'a [Node],
     input: Spacing,
     random: ChaCha8Rng,
+    beyond: u64,
 }
 
 impl<'a> Model<'a> {
-    pub(super) fn new(nodes: &'a [Node], input: Spacing, seed: u64) -> Self {
-        Self { nodes, input, random: ChaCha8Rng::seed_from_u64(seed) }
+    /// Readings are off by as much as they may, and by `beyond` slots more.
+    pub(super) fn new(nodes: &'a [Node], input: Spacing, seed: u64, beyond: u64) -> Self {
+        Self { nodes, input, random: ChaCha8Rng::seed_from_u64(seed), beyond }
     }
 
     /// The result for one argument. The first trials read all that is farthest off, to either side; then at random.
@@ -39,8 +41,9 @@ impl<'a> Model<'a> {
                     let (value, from) = get(*input);
                     let phase = (*input, table.lo, *key, *extension);
                     let random = &mut self.random;
-                    let error =
-                        *errors.entry(phase).or_insert_with(|| error(random, *tolerance, from, trial));
+                    let error = *errors
+                        .entry(phase)
+                        .or_insert_with(|| error(random, tolerance + self.beyond, from, trial));
                     let phase = (value - table.lo) as u64;
                     (read(table, *center, from, phase.wrapping_mul(from.0).wrapping_add(error)), *spacing)
                 }
