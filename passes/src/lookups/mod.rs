@@ -12,11 +12,13 @@ mod floor;
 mod fold;
 mod nodes;
 mod profile;
+mod sites;
 mod staircase;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod text;
+mod verify;
 mod zones;
 
 pub use candidates::candidates;
@@ -24,6 +26,7 @@ pub use demand::{At, StageDemand};
 pub use error::{ParseFormError, Unfit};
 pub use nodes::{Input, Node, Role};
 pub use profile::Profile;
+pub use verify::{Wrong, verify};
 
 /// How one noisy phase is read, and what for. Slots are those of the spacing at which it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

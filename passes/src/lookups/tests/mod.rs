@@ -3,8 +3,9 @@
 mod demands;
 mod generator;
 mod model;
+mod proofs;
 
-use super::{Form, Kind, Profile, Stage, Unfit, Window, candidates};
+use super::{Form, Kind, Profile, Stage, Unfit, Window, candidates, verify};
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
 use generator::{staircase, staircases};
@@ -18,6 +19,7 @@ const OUTPUT: Spacing = Spacing(1 << 50);
 fn wrong(form: &Form, table: &Table, input: Spacing, (seed, beyond): (u64, u64)) -> usize {
     let nodes = form.nodes(table, input, OUTPUT).unwrap();
     demands::agree(form, &nodes, input);
+    assert_eq!(verify(&nodes, table, input), Ok(()), "{form} on {} slots: {table:?}", input.slots());
     let mut model = Model::new(&nodes, input, seed, beyond);
     let arguments = generator::arguments(table, seed);
     let is_wrong = |x: &i64| {

@@ -73,7 +73,7 @@ fn error(random: &mut ChaCha8Rng, tolerance: u64, spacing: Spacing, trial: u32) 
 
 /// The rule of the test polynomial: the entry nearest to the phase, or the mirror of the one nearest to the phase half a
 /// turn further.
-fn read(table: &Table, center: i64, spacing: Spacing, phase: u64) -> i64 {
+pub(super) fn read(table: &Table, center: i64, spacing: Spacing, phase: u64) -> i64 {
     let nearest = |phase: u64| {
         let last = table.values.len() as u64 - 1;
         let entry = |at: u64| {
