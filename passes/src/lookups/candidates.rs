@@ -1,12 +1,13 @@
 //! Which windows are worth the search's while.
 
+use super::rank::best;
 use super::{Form, Kind, Profile, Window, floor, fold, steps, zones};
 use std::collections::BTreeMap;
 
-/// Forms of one plan that are offered: of more, those are left out that differ from another by little.
+/// Forms of one plan that are offered.
 const OFFERED: usize = 24;
-/// The same for how a window is read, within a longer plan.
-const WITHIN: usize = 12;
+/// Ways to read a window that are tried, within a longer plan.
+const WITHIN: usize = 16;
 /// A coarse reading that tells more parts of the range apart than this costs more than the next stage saves.
 const MOST_PARTS: f64 = 128.0;
 /// A window of more slots is not read directly.
@@ -23,8 +24,8 @@ enum Reading {
 
 /// The forms that serve a profile with at most `available` slots in half the torus.
 ///
-/// Of each plan (which stages, in which order) those windows that no other beats in all tolerances and noises: at the slots
-/// that they need, and at those that there are. A form that needs fewer slots than there are serves as well. Keys and
+/// Of each plan (which stages, in which order) some dozens of windows: those that cost least in some circumstances, and those
+/// that differ most from them, at the slots that they need and at those that there are. A form that needs fewer slots than there are serves as well. Keys and
 /// extensions are left to be chosen. The same arguments give the same list.
 #[must_use]
 pub fn candidates(profile: &Profile, available: u64) -> Vec<Form> {
@@ -35,11 +36,11 @@ pub fn candidates(profile: &Profile, available: u64) -> Vec<Form> {
         let mut found = windows.forms(profile, &plan, None);
         found.retain(|form| form.slots <= available);
         let least = found.iter().map(|form| form.slots).min();
-        found = undominated(found, None, OFFERED);
+        found = best(found, None, OFFERED);
         if least.is_some_and(|least| available > least && available / 4 <= least) {
             let mut filling = windows.forms(profile, &plan, Some(available));
             filling.retain(|form| form.slots <= available);
-            found.extend(undominated(filling, Some(available), OFFERED / 2));
+            found.extend(best(filling, Some(available), OFFERED / 2));
         }
         found.sort();
         found.dedup();
@@ -86,7 +87,7 @@ struct Windows {
 impl Windows {
     /// The more windows a plan has, the fewer of each are tried.
     fn coarser(&mut self, windows: usize) {
-        let step = [24, 24, 8, 4][windows.min(3)];
+        let step = [24, 24, 12, 6][windows.min(3)];
         if self.step != step {
             *self = Self { step, known: BTreeMap::new() };
         }
@@ -123,7 +124,7 @@ impl Windows {
         }
         let key = (plan.to_vec(), profile.clone());
         if !self.known.contains_key(&key) {
-            let found = undominated(self.forms(profile, plan, None), None, WITHIN);
+            let found = best(self.forms(profile, plan, None), None, WITHIN);
             self.known.insert(key.clone(), found);
         }
         self.known[&key].clone()
@@ -150,7 +151,8 @@ fn filled(profile: &Profile, reading: Reading, form: &Form, slots: u64) -> Optio
 /// The largest tolerance that can be of use.
 fn largest(profile: &Profile, reading: Reading) -> u64 {
     match reading {
-        Reading::Fold => profile.range.saturating_sub(profile.transition) / 4,
+        // A fold that does not halve the range saves nothing.
+        Reading::Fold => (profile.range / 2).saturating_sub(profile.transition) / 4 + 1,
         Reading::Steps | Reading::Zones => profile.gap.unwrap_or(0) / 2,
         Reading::Floor => profile.block.unwrap_or(0) / 2,
     }
@@ -158,10 +160,9 @@ fn largest(profile: &Profile, reading: Reading) -> u64 {
 
 /// Tolerances to try, from the largest on.
 fn tolerances(profile: &Profile, reading: Reading, step: u64) -> Vec<u64> {
-    let largest = largest(profile, reading);
     let least = (profile.range as f64 / MOST_PARTS / 2.0) as u64;
     let mut found = Vec::new();
-    let mut next = largest;
+    let mut next = largest(profile, reading);
     while next > 0 && next >= least {
         found.push(next);
         next -= (next / step).max(1);
@@ -193,40 +194,4 @@ fn sequence(profile: &Profile, reading: Reading, window: Window, rest: &Form) ->
     let rest = rest.stages.iter().map(|stage| stage.kind);
     let kinds: Vec<Kind> = [kind].into_iter().chain(rest).chain(last).collect();
     Form::new(profile, &kinds)
-}
-
-/// What the search looks at, as logarithms: each number is better the larger it is.
-fn merits(form: &Form, slots: u64) -> Vec<f64> {
-    let mut merits = vec![];
-    for stage in form.stages() {
-        let tolerance = ((stage.tolerance as f64 + 0.5) / stage.slots(slots as f64)).log2();
-        merits.push(tolerance);
-        let factors = [stage.input].into_iter().chain(stage.stages.iter().map(|(_, factor)| *factor));
-        merits.extend(factors.filter(|factor| *factor > 0.0).map(|factor| tolerance - factor.log2() / 2.0));
-    }
-    merits
-}
-
-/// Forms of one plan that no other beats in all merits, at the slots given or at those that each needs; at most `limit`.
-fn undominated(forms: Vec<Form>, slots: Option<u64>, limit: usize) -> Vec<Form> {
-    let rank = |form: Form| {
-        let merits = merits(&form, slots.unwrap_or(form.slots));
-        (merits.iter().sum::<f64>(), merits, form)
-    };
-    let mut ranked: Vec<(f64, Vec<f64>, Form)> = forms.into_iter().map(rank).collect();
-    ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.2.cmp(&other.2)));
-    let mut slack = 1e-9;
-    loop {
-        let mut kept: Vec<(&[f64], &Form)> = Vec::new();
-        for (_, merits, form) in &ranked {
-            let beats = |known: &[f64]| known.iter().zip(merits).all(|(known, own)| known + slack >= *own);
-            if kept.len() <= limit && !kept.iter().any(|(known, _)| beats(known)) {
-                kept.push((merits, form));
-            }
-        }
-        if kept.len() <= limit {
-            return kept.into_iter().map(|(_, form)| form.clone()).collect();
-        }
-        slack = (slack * 1.5).max(0.01);
-    }
 }

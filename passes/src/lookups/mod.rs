@@ -12,6 +12,7 @@ mod floor;
 mod fold;
 mod nodes;
 mod profile;
+mod rank;
 mod sites;
 mod staircase;
 mod steps;
