@@ -10,6 +10,7 @@ use cml_dialects::nn::MODEL;
 use cml_dialects::qnn::{CLIENT_IN, CLIENT_OUT, SERVER, zero_point};
 use cml_dialects::{ffi, tfhe};
 use cml_runtime::parameters::events::events;
+use cml_runtime::parameters::outputs;
 use cml_runtime::program::message::{Action, Client, DeclaredRange, Event, Program, Server};
 use cml_runtime::reference::message::Graph;
 use melior::ir::{Module, OperationRef, Value};
@@ -48,7 +49,8 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
     let unordered = tfhe::interpret::server_of(root)?;
     unordered.check()?;
     let schedule = Schedule::of(&unordered);
-    let server = schedule.apply(&unordered);
+    let mut server = schedule.apply(&unordered);
+    outputs::choose(&mut server, optional_f64(root, P_ERROR)?, optional_f64(root, P_ERROR_PER_LOOKUP)?)?;
     let mut events = events(&server)?;
     let measured = measured_widths(root, &unordered)?;
     for event in &mut events {

@@ -7,6 +7,7 @@ mod crypto_support;
 use cml_runtime::client::{
     ClientKey, EncryptedInputs, EncryptedOutputs, Error, EvaluationKey, Randomness, decrypt, encrypt,
 };
+use cml_runtime::parameters::{key_sets, outputs};
 use cml_runtime::program::message::{Client, Program};
 use cml_runtime::server::{CheckedServer, ServerKey};
 use crypto_support::whole_program;
@@ -84,6 +85,29 @@ fn keys_and_ciphertexts_survive_files() {
     for outputs in [again, stored] {
         assert_eq!(decrypt(&key, client, &outputs).unwrap().samples, expected);
     }
+}
+
+/// What the report promises, and some bytes around it.
+#[test]
+fn files_are_as_small_as_promised() {
+    let files = Files::new(&whole_program(0));
+    let client = &files.client;
+    let samples = SAMPLES.len() as u64;
+    let output = &client.outputs[0];
+    let of_sample = outputs::bytes(2, output.returned.as_ref(), &client.parameters);
+    assert!(of_sample < 5000, "two values take {of_sample} bytes");
+    let expected = [
+        ("eval.key", key_sets::eval_key_bytes(&client.parameters)),
+        ("x.ct", 8 + samples * (16 + 3 * 8)),
+        ("y.ct", 8 + samples * of_sample),
+    ];
+    for (name, content) in expected {
+        let size = std::fs::metadata(files.path(name)).unwrap().len();
+        assert!((content..content + 128).contains(&size), "{name} has {size} bytes, {content} of content");
+    }
+    // Whole words would be an eighth more and the standard form of the key hundreds of times as much.
+    let words = client.parameters[0].bootstrap_key_words() * 8;
+    assert!(key_sets::eval_key_bytes(&client.parameters) * 8 < words * 7);
 }
 
 #[test]

@@ -6,12 +6,12 @@ mod crypto_support;
 
 use cml_runtime::client::{decrypt, encrypt};
 use cml_runtime::parameters::events::events;
-use cml_runtime::parameters::ledger;
+use cml_runtime::parameters::{ledger, outputs};
 use cml_runtime::program::message::{Action, Linear, Server};
 use cml_runtime::reference::message::Table;
 use cml_runtime::server::CheckedServer;
 use crypto_support::staircases::{Builder, Fold, Place, Saturating, Steps, TRANSITION, three_sets};
-use crypto_support::{assert_rate, client, count_failures, keys, set};
+use crypto_support::{P_ERROR, assert_rate, client, count_failures, keys, set};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -72,7 +72,12 @@ impl Network {
         for (value, hi, spacing) in [(folded, 7, 1 << 58), (counted, 3, 1 << 57), (result, 4, spacing)] {
             builder.output(value, COUNT, (0, hi), spacing);
         }
-        Self { server: builder.server, saturating, thresholds }
+        let mut server = builder.server;
+        outputs::choose(&mut server, Some(P_ERROR), None).unwrap();
+        assert!(
+            server.outputs.iter().all(|port| port.returned.is_some_and(|returned| returned.key.is_some()))
+        );
+        Self { server, saturating, thresholds }
     }
 
     /// What the program should give, computed without it.

@@ -3,8 +3,8 @@
 use super::clear::graph_body;
 use super::code::{Layout, comment, double, float, identifier, integers, option, text};
 use cml_runtime::program::message::{
-    Action, Bootstrap, Client, Combine, DeclaredRange, EncryptedPort, Event, Linear, ParameterSet, Server,
-    Step,
+    Action, Bootstrap, Client, Combine, DeclaredRange, EncryptedPort, Event, Linear, ParameterSet, Returned,
+    Server, Step,
 };
 use cml_runtime::reference::message::Graph;
 
@@ -207,6 +207,17 @@ fn port(layout: &Layout, port: &EncryptedPort) -> String {
             ("spacing", &|_| spacing(port.spacing)),
             ("lo", &|inner| inner.vec(integers(&port.lo))),
             ("hi", &|inner| inner.vec(integers(&port.hi))),
+            ("returned", &|inner| option(port.returned, |form| returned(inner, form))),
+        ],
+    )
+}
+
+fn returned(layout: &Layout, returned: Returned) -> String {
+    layout.literal(
+        "program::Returned",
+        &[
+            ("key", &|_| option(returned.key, |key| key.to_string())),
+            ("log2_modulus", &|_| returned.log2_modulus.to_string()),
         ],
     )
 }
@@ -229,6 +240,7 @@ fn event(layout: &Layout, event: &Event) -> String {
             ("tolerance", &|_| event.tolerance.to_string()),
             ("lookups", &|inner| inner.vec(integers(&event.lookups))),
             ("rotations", &|_| event.rotations.to_string()),
+            ("returned", &|inner| option(event.returned, |form| returned(inner, form))),
         ],
     )
 }

@@ -3,8 +3,8 @@
 mod text;
 
 use crate::Error;
-use cml_runtime::parameters::key_sets;
 use cml_runtime::parameters::ledger::{assess, summarize};
+use cml_runtime::parameters::{key_sets, outputs};
 use cml_runtime::program::file::FORMAT_VERSION;
 use cml_runtime::program::message::{Client, EncryptedPort, Event, ParameterSet, Program};
 use cml_runtime::program::{Invalid, message};
@@ -118,7 +118,6 @@ impl Report {
     pub fn of(program: &Program, predicted_seconds: Option<f64>) -> Result<Self, Error> {
         let client = program.client.as_ref().ok_or(Invalid::Missing { what: "client" })?;
         let sets = &client.parameters;
-        let first = sets.first().ok_or(Invalid::Missing { what: "parameters" })?;
         let summary = summarize(&client.events, sets)?;
         let (lookups, outputs): (Vec<&Event>, Vec<&Event>) =
             client.events.iter().partition(|event| event.extension.is_some());
@@ -144,7 +143,7 @@ impl Report {
             parameter_sets: sets.iter().map(Parameters::of).collect(),
             eval_key_bytes: key_sets::eval_key_bytes(sets),
             input_bytes: input_bytes(client),
-            output_bytes: output_bytes(client, first),
+            output_bytes: output_bytes(client),
             predicted_seconds,
         })
     }
@@ -218,9 +217,10 @@ fn input_bytes(client: &Client) -> u64 {
     SEED_BYTES * client.inputs.len() as u64 + 8 * elements(&client.inputs)
 }
 
-/// Whole ciphertexts: results have no seed.
-fn output_bytes(client: &Client, set: &ParameterSet) -> u64 {
-    8 * (set.big_dimension().0 as u64 + 1) * elements(&client.outputs)
+fn output_bytes(client: &Client) -> u64 {
+    let bytes =
+        |port: &EncryptedPort| outputs::bytes(port.lo.len(), port.returned.as_ref(), &client.parameters);
+    client.outputs.iter().map(bytes).sum()
 }
 
 fn finite(probability: Log2Probability) -> Option<f64> {

@@ -33,6 +33,7 @@ fn program() -> Program {
         spacing: 1 << 60,
         lo: vec![0; count],
         hi: vec![7; count],
+        returned: None,
     };
     let output = Event {
         node: "logits".to_owned(),

@@ -98,6 +98,7 @@ fn ports(
             spacing: spacing.0,
             lo: lows[index].to_vec(),
             hi: highs[index].to_vec(),
+            returned: None,
         });
     }
     Ok(ports)

@@ -1,11 +1,13 @@
 //! Decryption of a program's outputs.
 
+use super::bits;
 use super::encoding::decode;
 use super::files;
-use super::shapes::{Shapes, modulus};
+use super::shapes::modulus;
 use super::{ClientKey, Error, ProgramHash};
-use crate::program::FileKind;
-use crate::program::message::{Client, EncryptedPort};
+use crate::parameters::outputs;
+use crate::program::message::{Client, EncryptedPort, ParameterSet};
+use crate::program::{FileKind, check_returned};
 use rayon::prelude::*;
 use std::path::Path;
 use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
@@ -14,8 +16,9 @@ use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncryptedOutputs {
     pub(crate) program: ProgramHash,
-    /// For each sample and each output all ciphertexts, one after the other: mask, then body.
-    pub(crate) samples: Vec<Vec<Vec<u64>>>,
+    /// For each sample and each output all ciphertexts, one after the other: mask, then body, as many bits of each element
+    /// as the output says.
+    pub(crate) samples: Vec<Vec<Vec<u8>>>,
 }
 
 /// Decrypted integers.
@@ -34,15 +37,16 @@ pub struct Decrypted {
 pub fn decrypt(key: &ClientKey, client: &Client, outputs: &EncryptedOutputs) -> Result<Decrypted, Error> {
     key.expect_program(client)?;
     client.outputs.iter().try_for_each(|port| port.check().map(drop))?;
-    let size = Shapes::new(&key.parameters()[0]).big_size().0;
-    let fits = |lists: &Vec<Vec<u64>>| {
+    check_returned(&client.inputs, &client.outputs, key.parameters().len())?;
+    let expected = |port| port_bytes(port, key.parameters());
+    let fits = |lists: &Vec<Vec<u8>>| {
         lists.len() == client.outputs.len()
-            && lists.iter().zip(&client.outputs).all(|(list, port)| list.len() == port.elements() * size)
+            && lists.iter().zip(&client.outputs).all(|(list, port)| list.len() as u64 == expected(port))
     };
     if outputs.program != *key.program() || !outputs.samples.iter().all(fits) {
         return Err(Error::Mixed);
     }
-    let sample = |lists: &Vec<Vec<u64>>| {
+    let sample = |lists: &Vec<Vec<u8>>| {
         let pairs = lists.iter().zip(&client.outputs);
         pairs.map(|(list, port)| decrypt_list(key, port, list)).collect::<Vec<_>>()
     };
@@ -51,12 +55,25 @@ pub fn decrypt(key: &ClientKey, client: &Client, outputs: &EncryptedOutputs) -> 
     Ok(Decrypted { samples, out_of_range })
 }
 
-fn decrypt_list(key: &ClientKey, port: &EncryptedPort, list: &[u64]) -> Vec<i64> {
-    let size = Shapes::new(&key.parameters()[0]).big_size().0;
-    let ciphertexts = list.par_chunks_exact(size).enumerate();
+/// Bytes of one output of one sample.
+fn port_bytes(port: &EncryptedPort, sets: &[ParameterSet]) -> u64 {
+    outputs::bytes(port.elements(), port.returned.as_ref(), sets)
+}
+
+fn decrypt_list(key: &ClientKey, port: &EncryptedPort, list: &[u8]) -> Vec<i64> {
+    let returned = port.returned.as_ref();
+    let secret = match returned.and_then(|returned| returned.key) {
+        Some(set) => key.small_secret(set as usize),
+        None => key.big_secret(),
+    };
+    let size = outputs::dimension(returned, key.parameters()).0 + 1;
+    let words = bits::unpack(list, outputs::stored_bits(returned), port.elements() * size);
+    // What is rounded is stored as positions on the torus.
+    let shift = 64 - outputs::stored_bits(returned);
+    let ciphertexts = words.par_chunks_exact(size).enumerate();
     let integer = |(element, words): (usize, &[u64])| {
-        let ciphertext = LweCiphertext::from_container(words, modulus());
-        let phase = decrypt_lwe_ciphertext(&key.big_secret(), &ciphertext).0;
+        let ciphertext: Vec<u64> = words.iter().map(|word| word << shift).collect();
+        let phase = decrypt_lwe_ciphertext(&secret, &LweCiphertext::from_container(ciphertext, modulus())).0;
         decode(phase, port.spacing, port.lo[element], port.hi[element])
     };
     ciphertexts.map(integer).collect()
@@ -89,9 +106,8 @@ impl EncryptedOutputs {
     /// [`Error::File`].
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         let count = (self.samples.len() as u64).to_le_bytes();
-        let lists: Vec<_> = self.samples.iter().flatten().map(|list| files::to_bytes(list)).collect();
-        let payload: Vec<&[u8]> =
-            std::iter::once(&count[..]).chain(lists.iter().map(Vec::as_slice)).collect();
+        let lists = self.samples.iter().flatten().map(Vec::as_slice);
+        let payload: Vec<&[u8]> = std::iter::once(&count[..]).chain(lists).collect();
         files::write(path, FileKind::EncryptedOutput, &self.program, &payload)
     }
 
@@ -101,15 +117,14 @@ impl EncryptedOutputs {
     /// For a file that does not hold them, says why.
     pub fn load(path: &Path, client: &Client) -> Result<Self, Error> {
         let program = client.hash()?;
-        let size = Shapes::new(&client.parameter_sets()?[0]).big_size().0;
+        let sets = client.parameter_sets()?;
+        check_returned(&client.inputs, &client.outputs, sets.len())?;
         let payload = files::read(path, FileKind::EncryptedOutput, &program)?;
-        let per_sample: u64 = client.outputs.iter().map(|port| 8 * (port.elements() * size) as u64).sum();
-        let mut rest = files::samples(path, &payload, per_sample)?;
+        let bytes: Vec<u64> = client.outputs.iter().map(|port| port_bytes(port, sets)).collect();
+        let mut rest = files::samples(path, &payload, bytes.iter().sum())?;
         let mut samples = Vec::new();
         for _ in 0..rest.count {
-            let lists =
-                client.outputs.iter().map(|port| files::to_words(rest.take(8 * port.elements() * size)));
-            samples.push(lists.collect());
+            samples.push(bytes.iter().map(|bytes| rest.take(*bytes as usize).to_vec()).collect());
         }
         Ok(Self { program, samples })
     }

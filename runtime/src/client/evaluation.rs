@@ -1,5 +1,6 @@
 //! The evaluation key: what the server computes with.
 
+use super::bits;
 use super::files;
 use super::shapes::{Shapes, gaussian, modulus};
 use super::{ClientKey, Error, ProgramHash, Randomness};
@@ -69,7 +70,8 @@ impl EvaluationKey {
     /// # Errors
     /// [`Error::File`].
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        let parts: Vec<Vec<u8>> = self.bodies.iter().flat_map(Bodies::to_bytes).collect();
+        let sets = self.bodies.iter().zip(&self.parameters);
+        let parts: Vec<Vec<u8>> = sets.flat_map(|(bodies, set)| bodies.to_bytes(set)).collect();
         let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         files::write(path, FileKind::EvaluationKey, &self.program, &parts)
     }
@@ -116,30 +118,46 @@ impl Bodies {
             gaussian(set.lwe_std_dev),
             randomness,
         );
+        round(&mut bodies.bootstrap, set.bootstrap_key_dropped_bits());
+        round(&mut bodies.keyswitch, set.keyswitch_key_dropped_bits());
         bodies
     }
 
-    fn to_bytes(&self) -> [Vec<u8>; 4] {
+    fn to_bytes(&self, set: &ParameterSet) -> [Vec<u8>; 4] {
+        let pack = |bodies: &[u64], dropped: u32| {
+            let kept: Vec<u64> = bodies.iter().map(|body| body >> dropped).collect();
+            bits::pack(&kept, 64 - dropped)
+        };
         [
             self.bootstrap_seed.to_le_bytes().to_vec(),
             self.keyswitch_seed.to_le_bytes().to_vec(),
-            files::to_bytes(&self.bootstrap),
-            files::to_bytes(&self.keyswitch),
+            pack(&self.bootstrap, set.bootstrap_key_dropped_bits()),
+            pack(&self.keyswitch, set.keyswitch_key_dropped_bits()),
         ]
     }
 
     /// The inverse of [`Self::to_bytes`], for as many bytes as the set has.
     fn from_bytes(bytes: &[u8], set: &ParameterSet) -> Self {
         let seed = |at: usize| u128::from_le_bytes(std::array::from_fn(|index| bytes[at + index]));
-        let words = files::to_words(&bytes[32..]);
-        let (bootstrap, keyswitch) = words.split_at(set.bootstrap_key_words() as usize);
+        let (bootstrap, keyswitch) = bytes[32..].split_at(set.bootstrap_key_bytes() as usize);
+        let unpack = |bytes: &[u8], dropped: u32, count: u64| {
+            let mut bodies = bits::unpack(bytes, 64 - dropped, count as usize);
+            bodies.iter_mut().for_each(|body| *body <<= dropped);
+            bodies
+        };
         Self {
-            bootstrap: bootstrap.to_vec(),
+            bootstrap: unpack(bootstrap, set.bootstrap_key_dropped_bits(), set.bootstrap_key_words()),
             bootstrap_seed: seed(0),
-            keyswitch: keyswitch.to_vec(),
+            keyswitch: unpack(keyswitch, set.keyswitch_key_dropped_bits(), set.keyswitch_key_words()),
             keyswitch_seed: seed(16),
         }
     }
+}
+
+/// Rounds bodies to multiples of `2^dropped`.
+fn round(bodies: &mut [u64], dropped: u32) {
+    let half = (1 << dropped) >> 1;
+    bodies.iter_mut().for_each(|body| *body = body.wrapping_add(half) >> dropped << dropped);
 }
 
 impl EvaluationKeySet<'_> {

@@ -1,5 +1,6 @@
 //! The client: quantization, keys, encryption, decryption, and the files that go to the server and come back.
 
+pub(crate) mod bits;
 mod decrypt;
 pub(crate) mod encoding;
 mod encrypt;

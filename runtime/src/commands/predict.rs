@@ -135,6 +135,7 @@ fn encrypted(
         Ok::<_, Error>((key, evaluation))
     })?;
     let server_key = timed(&mut seconds.load, || ServerKey::prepare(&evaluation));
+    drop(evaluation);
     let inputs = timed(&mut seconds.encrypt, || client::encrypt(&key, client, samples, &mut randomness))?;
     let mut results = Vec::with_capacity(samples.len());
     let (each, total) = (server.bootstraps(), server.bootstraps() * samples.len());

@@ -98,7 +98,7 @@ fn events_within(server: &Server, limits: Limits) -> Result<Vec<Event>, Invalid>
     for (port, value) in server.outputs.iter().zip(&server.output_values) {
         let width = port.lo.iter().zip(&port.hi).map(|(lo, hi)| Width::of_range(*lo, *hi).0).max();
         let event = Event { node: port.name.clone(), spacing: port.spacing, ..Event::default() };
-        let event = Event { width: width.unwrap_or(0), ..event };
+        let event = Event { width: width.unwrap_or(0), returned: port.returned, ..event };
         events.push(follow.with_noise(event, *value));
     }
     Ok(events)
@@ -263,7 +263,8 @@ mod tests {
 
     fn port(name: &str, count: usize, spacing: u64) -> EncryptedPort {
         let shape = vec![count as u64];
-        EncryptedPort { name: name.to_owned(), shape, spacing, lo: vec![0; count], hi: vec![3; count] }
+        let (lo, hi) = (vec![0; count], vec![3; count]);
+        EncryptedPort { name: name.to_owned(), shape, spacing, lo, hi, returned: None }
     }
 
     fn linear(inputs: &[u32], rows: &[&[i64]], spacing: u64) -> Step {

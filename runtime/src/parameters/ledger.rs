@@ -5,7 +5,7 @@
 //! may be off by some slots without any effect, these are added. A lookup of several stages fails when any of its phases is
 //! read wrongly: its probability is at most the sum.
 
-use super::{Error, failure, key_sets, noise};
+use super::{Error, failure, key_sets, noise, outputs};
 use crate::program::message::{Client, Event, ParameterSet};
 use crate::units::{Log2Probability, Spacing, Variance};
 use std::collections::BTreeMap;
@@ -69,7 +69,13 @@ pub fn assess(event: &Event, sets: &[ParameterSet]) -> Result<Assessment, Error>
         .zip(sets)
         .fold(fresh, |sum, (norm, set)| sum + noise::linear_combination(*norm, set.bootstrap_variance()));
     let (variance, tolerance) = match event.extension {
-        None => (arriving, half_room),
+        None => {
+            let returned = event.returned.as_ref();
+            if let Some(Err(what)) = returned.map(|returned| outputs::check(returned, sets.len())) {
+                return Err(bad("form of results", what.to_owned()));
+            }
+            (arriving + outputs::added_variance(returned, sets), half_room)
+        }
         Some(extension) if extension > ParameterSet::LARGEST_EXTENSION => {
             return Err(bad("extension", extension.to_string()));
         }

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod key_sets;
 pub mod ledger;
 pub mod noise;
+pub mod outputs;
 pub mod security;
 mod set;
 

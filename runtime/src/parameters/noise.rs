@@ -27,6 +27,21 @@ pub fn linear_combination(norm2_squared: f64, input: Variance) -> Variance {
     input * norm2_squared
 }
 
+/// How many of the lowest bits of a ciphertext's body may be rounded away under noise of this standard deviation: what
+/// rounding adds is below 1/700 of the variance.
+#[must_use]
+pub fn bits_below(std_dev: f64) -> u32 {
+    // In units of 2^-64; one unit is the least noise, half a turn the most.
+    let log2 = (std_dev.log2() + 64.0).floor().clamp(0.0, 63.0) as u32;
+    log2.saturating_sub(3)
+}
+
+/// What rounding away so many of the lowest bits of a body adds.
+#[must_use]
+pub fn dropped(bits: u32) -> Variance {
+    if bits == 0 { Variance(0.0) } else { Variance((2.0 * f64::from(bits)).exp2() / 12.0 * unit_squared()) }
+}
+
 /// What a keyswitch adds. `input` is the dimension that it comes from, `key` the variance of the keyswitching key.
 #[must_use]
 pub fn keyswitch(input: LweDimension, decomposition: Decomposition, key: Variance) -> Variance {
@@ -120,6 +135,17 @@ mod tests {
                 tfhe_units::LweDimension(n), MODULUS, positions);
             prop_assert!(close(centered_modulus_switch(small, log2_modulus).0, centered.0));
         }
+    }
+
+    #[test]
+    fn dropped_bits_say_nothing_but_noise() {
+        for log2 in [-70.0, -62.0, -48.3, -20.2, -3.0, 0.0] {
+            let std_dev = f64::exp2(log2);
+            let bits = bits_below(std_dev);
+            assert!(bits <= 60 && dropped(bits).0 <= std_dev * std_dev / 700.0, "2^{log2}: {bits}");
+        }
+        assert_eq!(bits_below(f64::exp2(-48.3)), 12);
+        assert_eq!(dropped(0), Variance(0.0));
     }
 
     #[test]

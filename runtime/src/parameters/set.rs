@@ -60,14 +60,15 @@ impl ParameterSet {
             self.small_dimension(),
             self.glwe_shape(),
             self.pbs_decomposition(),
-            self.fresh_variance(),
+            self.fresh_variance() + noise::dropped(self.bootstrap_key_dropped_bits()),
         )
     }
 
     /// What the keyswitch to the small key adds.
     #[must_use]
     pub fn keyswitch_variance(&self) -> Variance {
-        let key = Variance(self.lwe_std_dev * self.lwe_std_dev);
+        let key =
+            Variance(self.lwe_std_dev * self.lwe_std_dev) + noise::dropped(self.keyswitch_key_dropped_bits());
         noise::keyswitch(self.big_dimension(), self.ks_decomposition(), key)
     }
 
@@ -107,10 +108,34 @@ impl ParameterSet {
             + self.keyswitch_key_words() * u64::from(self.lwe_dimension + 1)
     }
 
-    /// Bytes of the set's part of the evaluation key as it is sent: masks as seeds.
+    /// How many of the lowest bits of each body of the bootstrapping key are rounded away: they say nothing but noise.
+    #[must_use]
+    pub fn bootstrap_key_dropped_bits(&self) -> u32 {
+        noise::bits_below(self.glwe_std_dev)
+    }
+
+    /// The same for the keyswitching key.
+    #[must_use]
+    pub fn keyswitch_key_dropped_bits(&self) -> u32 {
+        noise::bits_below(self.lwe_std_dev)
+    }
+
+    /// Bytes of the bodies of the bootstrapping key as it is sent.
+    #[must_use]
+    pub fn bootstrap_key_bytes(&self) -> u64 {
+        (self.bootstrap_key_words() * u64::from(64 - self.bootstrap_key_dropped_bits())).div_ceil(8)
+    }
+
+    /// Bytes of the bodies of the keyswitching key as it is sent.
+    #[must_use]
+    pub fn keyswitch_key_bytes(&self) -> u64 {
+        (self.keyswitch_key_words() * u64::from(64 - self.keyswitch_key_dropped_bits())).div_ceil(8)
+    }
+
+    /// Bytes of the set's part of the evaluation key as it is sent: masks as seeds, bodies without the bits below their noise.
     #[must_use]
     pub fn eval_key_bytes(&self) -> u64 {
-        8 * (self.bootstrap_key_words() + self.keyswitch_key_words()) + 2 * SEED_BYTES
+        self.bootstrap_key_bytes() + self.keyswitch_key_bytes() + 2 * SEED_BYTES
     }
 
     /// Checks that the engine can work with these numbers; says nothing about security.
@@ -190,7 +215,9 @@ pub(crate) mod tests {
         assert_eq!(set.check(), Ok(()));
         assert_eq!(set.check_security(), Ok(()));
         assert_eq!(set.security_bits(), 132.0);
-        assert_eq!(set.eval_key_bytes(), 8 * (930 * 2 * 2 * 2048 + 2048 * 3) + 32);
+        // Noise of 2^15.7 and 2^43.5 units: 12 and 40 bits less.
+        let expected = 930 * 2 * 2 * 2048 * (64 - 12) / 8 + 2048 * 3 * (64 - 40) / 8 + 32;
+        assert_eq!(set.eval_key_bytes(), expected);
         assert!((set.modulus_switch_variance(1).0 / set.modulus_switch_variance(0).0 - 0.25).abs() < 1e-9);
     }
 

@@ -5,7 +5,7 @@ use super::message::{
     Action, Bootstrap, Client, Combine, EncryptedPort, Event, Linear, ParameterSet, Program, Server, Stage,
     Step,
 };
-use crate::parameters::{events::events, key_sets, ledger};
+use crate::parameters::{events::events, key_sets, ledger, outputs};
 use crate::reference::TensorType;
 use crate::reference::message::{Element, Graph, Table};
 
@@ -84,6 +84,7 @@ impl Server {
                 what: "the server does not return as many values as it has outputs",
             });
         }
+        check_returned(&self.inputs, &self.outputs, self.parameters.len())?;
         for (port, value) in self.outputs.iter().zip(&self.output_values) {
             let expected = port.check()?;
             let refuse = |what| Err(Invalid::Port { name: port.name.clone(), what });
@@ -97,6 +98,24 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Only outputs are returned, and only under keys that exist.
+pub(crate) fn check_returned(
+    inputs: &[EncryptedPort],
+    outputs: &[EncryptedPort],
+    key_sets: usize,
+) -> Result<(), Invalid> {
+    let refuse = |port: &EncryptedPort, what| Err(Invalid::Port { name: port.name.clone(), what });
+    if let Some(port) = inputs.iter().find(|port| port.returned.is_some()) {
+        return refuse(port, "an input is not returned");
+    }
+    for port in outputs {
+        if let Some(Err(what)) = port.returned.map(|returned| outputs::check(&returned, key_sets)) {
+            return refuse(port, what);
+        }
+    }
+    Ok(())
 }
 
 impl Step {
@@ -250,6 +269,7 @@ impl Client {
             return Err(Invalid::Missing { what: "hash of the server's part" });
         }
         let (inputs, outputs) = (ports(&self.inputs)?, ports(&self.outputs)?);
+        check_returned(&self.inputs, &self.outputs, self.parameters.len())?;
         let quantize = present(self.quantize.as_ref(), "quantize function")?;
         let results = integer_sizes(quantize.output_types(), "quantize")?;
         if results != inputs {

@@ -38,6 +38,17 @@ pub struct ParameterSet {
     pub glwe_std_dev: f64,
 }
 
+/// How a result is returned, where it is no whole ciphertext under the big key.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Returned {
+    /// Index of the key set whose small key it is switched to; absent for the big key.
+    #[prost(uint32, optional, tag = "1")]
+    pub key: Option<u32>,
+    /// log2 of the modulus that it is rounded to.
+    #[prost(uint32, tag = "2")]
+    pub log2_modulus: u32,
+}
+
 /// A tensor that crosses the border between client and server: integers, one ciphertext for each element.
 #[derive(Clone, PartialEq, Message)]
 pub struct EncryptedPort {
@@ -56,6 +67,9 @@ pub struct EncryptedPort {
     /// Largest integer of each element, row-major.
     #[prost(sint64, repeated, tag = "5")]
     pub hi: Vec<i64>,
+    /// Of an output: how it is returned; absent for whole ciphertexts.
+    #[prost(message, optional, tag = "6")]
+    pub returned: Option<Returned>,
 }
 
 /// `y = W x + b` on integers: `x` is the concatenation of the inputs, which may have different spacings.
@@ -231,6 +245,9 @@ pub struct Event {
     /// How many bootstraps read the phase of each element; 0 for a decrypted output.
     #[prost(uint32, tag = "13")]
     pub rotations: u32,
+    /// For a decrypted output how it is returned.
+    #[prost(message, optional, tag = "14")]
+    pub returned: Option<Returned>,
 }
 
 /// What the client needs, and nothing of the model's weights.

@@ -10,6 +10,7 @@ mod print;
 mod scan;
 
 pub use check::Ciphertexts;
+pub(crate) use check::check_returned;
 pub use container::load_client;
 pub use error::{Error, Invalid};
 pub use file::FileKind;

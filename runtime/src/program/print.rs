@@ -1,7 +1,7 @@
 //! A program as text: one line for each input, step and output.
 
 use super::message::{
-    Action, Bootstrap, Combine, EncryptedPort, Linear, ParameterSet, Program, Server, Stage,
+    Action, Bootstrap, Combine, EncryptedPort, Linear, ParameterSet, Program, Returned, Server, Stage,
 };
 use crate::reference::message::Table;
 use crate::units::Width;
@@ -76,7 +76,14 @@ impl Display for EncryptedPort {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let lo = self.lo.iter().min().copied().unwrap_or(0);
         let hi = self.hi.iter().max().copied().unwrap_or(0);
-        write!(f, "{} {:?} in {lo}..={hi}, spacing {}", self.name, self.shape, spacing(self.spacing))
+        write!(f, "{} {:?} in {lo}..={hi}, spacing {}", self.name, self.shape, spacing(self.spacing))?;
+        match self.returned {
+            None => Ok(()),
+            Some(Returned { key: Some(key), log2_modulus }) => {
+                write!(f, ", returned under small key {key} in {log2_modulus} bits")
+            }
+            Some(Returned { key: None, log2_modulus }) => write!(f, ", returned in {log2_modulus} bits"),
+        }
     }
 }
 

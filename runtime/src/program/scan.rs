@@ -14,13 +14,15 @@ const TABLES: u64 = 1;
 const LOOKUP: Form = Form(&[(TABLES, &LEAF)]);
 const BOOTSTRAP: Form = Form(&[(3, &LEAF)]);
 const STEP: Form = Form(&[(1, &LEAF), (10, &LEAF), (11, &BOOTSTRAP), (12, &LEAF)]);
-const SERVER: Form = Form(&[(1, &LEAF), (2, &LEAF), (3, &STEP), (4, &LEAF)]);
+const PORT: Form = Form(&[(6, &LEAF)]);
+const EVENT: Form = Form(&[(14, &LEAF)]);
+const SERVER: Form = Form(&[(1, &LEAF), (2, &PORT), (3, &STEP), (4, &PORT)]);
 const NODE: Form = Form(&[(1, &LEAF), (LOOKUP_OP, &LOOKUP)]);
 const GRAPH: Form = Form(&[(1, &LEAF), (2, &NODE), (4, &LEAF)]);
 /// Tag of a lookup among the ops of a node.
 const LOOKUP_OP: u64 = 36;
 pub(super) const CLIENT: Form =
-    Form(&[(3, &LEAF), (4, &GRAPH), (5, &GRAPH), (6, &LEAF), (7, &LEAF), (8, &LEAF), (11, &LEAF)]);
+    Form(&[(3, &LEAF), (4, &GRAPH), (5, &GRAPH), (6, &PORT), (7, &PORT), (8, &EVENT), (11, &LEAF)]);
 pub(super) const PROGRAM: Form = Form(&[(1, &CLIENT), (2, &SERVER), (3, &GRAPH)]);
 
 /// Number of messages and strings in an encoded message of this form, as far as it can be read: a decoder stops where

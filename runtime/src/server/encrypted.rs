@@ -1,18 +1,21 @@
 //! Execution on ciphertexts.
 
+use super::returns::shorten;
 use super::rotations::{Group, batch_size, rotate_groups};
 use super::{CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, ServerKey};
+use crate::client::bits;
 use crate::client::encoding::encode;
 use crate::client::shapes::{Shapes, modulus};
 use crate::client::{EncryptedInputs, EncryptedOutputs, SeededList};
 use crate::kernels::{Factors, Tiles};
+use crate::parameters::outputs;
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
 
 /// Largest batch of one pass over the keyswitching key.
-const KEYSWITCH_BATCH: usize = 32;
+pub(super) const KEYSWITCH_BATCH: usize = 32;
 
 /// Ciphertexts of one value, over all samples that run together: about 1 GiB of them.
 const CIPHERTEXTS_AT_ONCE: usize = 1 << 16;
@@ -23,8 +26,8 @@ const ROW_BATCH: usize = 12;
 /// Ciphertexts under the big key of all samples: sample by sample, in each the elements, in each mask and body.
 #[derive(Clone)]
 pub struct Lists {
-    words: Vec<u64>,
-    samples: usize,
+    pub(super) words: Vec<u64>,
+    pub(super) samples: usize,
 }
 
 /// Executor on ciphertexts of one or more samples. All of them go through each step together.
@@ -72,17 +75,30 @@ impl CheckedServer<'_> {
         for lists in &inputs.samples {
             self.expect_inputs(&lists.iter().map(|list| list.bodies.len()).collect::<Vec<_>>())?;
         }
-        let mut outputs = EncryptedOutputs { program: *self.hash(), samples: Vec::new() };
+        let mut finished = EncryptedOutputs { program: *self.hash(), samples: Vec::new() };
         // The check wants a set, and all of them to have the same big key.
         let size = Shapes::new(&self.parameters()[0]).big_size();
         for samples in inputs.samples.chunks(together.get()) {
             let expanded = (0..self.server().inputs.len()).map(|port| expand(size, samples, port)).collect();
             let mut executor = Encrypted { key, size, samples: samples.len(), progress };
             let results = self.walk(&mut executor, expanded)?;
-            let of_sample = |sample| results.iter().map(|list| list.sample(sample).to_vec()).collect();
-            outputs.samples.extend((0..samples.len()).map(of_sample));
+            let ports = self.server().outputs.iter().map(|port| port.returned);
+            let packed: Vec<Vec<Vec<u8>>> = results
+                .into_iter()
+                .zip(ports)
+                .map(|(list, returned)| {
+                    let bits = outputs::stored_bits(returned.as_ref());
+                    let list = match returned {
+                        Some(returned) => shorten(key, &list, size, returned),
+                        None => list,
+                    };
+                    (0..samples.len()).map(|sample| bits::pack(list.sample(sample), bits)).collect()
+                })
+                .collect();
+            let of_sample = |sample: usize| packed.iter().map(|list| list[sample].clone()).collect();
+            finished.samples.extend((0..samples.len()).map(of_sample));
         }
-        Ok(outputs)
+        Ok(finished)
     }
 
     /// How many samples may go through the program together.

@@ -10,6 +10,7 @@ mod error;
 mod key;
 #[cfg(test)]
 mod noise_tests;
+mod returns;
 mod rotations;
 mod simulated;
 mod steps;

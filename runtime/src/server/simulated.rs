@@ -5,7 +5,7 @@
 
 use super::{BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, TestPolynomial};
 use crate::client::encoding::{decode, encode};
-use crate::parameters::key_sets;
+use crate::parameters::{key_sets, outputs};
 use crate::units::Variance;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -34,11 +34,11 @@ impl CheckedServer<'_> {
         let results = self.walk(&mut executor, phases)?;
         let decrypted = self.server().outputs.iter().zip(&results).map(|(port, phases)| {
             let bounds = port.lo.iter().zip(&port.hi);
-            phases
-                .iter()
-                .zip(bounds)
-                .map(|(phase, (lo, hi))| decode(*phase, port.spacing, *lo, *hi))
-                .collect()
+            let added = outputs::added_variance(port.returned.as_ref(), self.parameters());
+            let read = |(phase, (lo, hi)): (&u64, (&i64, &i64))| {
+                decode(executor.disturb(*phase, added), port.spacing, *lo, *hi)
+            };
+            phases.iter().zip(bounds).map(read).collect()
         });
         Ok(decrypted.collect())
     }

@@ -5,7 +5,7 @@ pub(crate) mod staircases;
 
 use cml_runtime::client::{ClientKey, Randomness};
 use cml_runtime::parameters::events::events;
-use cml_runtime::parameters::{failure, ledger};
+use cml_runtime::parameters::{failure, ledger, outputs};
 use cml_runtime::program::message::{
     Action, Bootstrap, Client, EncryptedPort, Event, Linear, ParameterSet, Program, Server, Step,
 };
@@ -15,6 +15,9 @@ use cml_runtime::server::ServerKey;
 use cml_runtime::units::{LweDimension, Spacing};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+
+/// log2 of the budget of an inference.
+pub(crate) const P_ERROR: f64 = -35.0;
 
 /// A 132-bit set on one polynomial of 2048 coefficients; level 2 leaves an output noise of 2^-22.
 pub(crate) fn wide() -> ParameterSet {
@@ -132,6 +135,7 @@ pub(crate) fn port(name: &str, spacing: u64, ranges: &[(i64, i64)]) -> Encrypted
         spacing,
         lo: ranges.iter().map(|range| range.0).collect(),
         hi: ranges.iter().map(|range| range.1).collect(),
+        returned: None,
     }
 }
 
@@ -144,7 +148,7 @@ pub(crate) fn client(server: &Server) -> Client {
         inputs: server.inputs.clone(),
         outputs: server.outputs.clone(),
         events: events(server).unwrap(),
-        p_error_log2: Some(-35.0),
+        p_error_log2: Some(P_ERROR),
         ..Client::default()
     }
 }
@@ -203,13 +207,14 @@ pub(crate) fn whole_program(shift: i64) -> Program {
     let bootstrap = Bootstrap { input: 1, extension: 1, tables, table_of, spacing, ..Bootstrap::default() };
     let actions = [linear(0, 4, &first), Action::Bootstrap(bootstrap), linear(2, 2, &second)];
     let steps = actions.into_iter().zip(["fc1", "relu", "fc2"]);
-    let server = Server {
+    let mut server = Server {
         parameters: vec![wide()],
         inputs: vec![port("x", spacing, &[(-4, 3); 3])],
         steps: steps.map(|(action, node)| Step { node: node.to_owned(), action: Some(action) }).collect(),
         outputs: vec![port("y", spacing, &[(-40, 40), (-48, 45)])],
         output_values: vec![3],
     };
+    outputs::choose(&mut server, Some(P_ERROR), None).unwrap();
     let [quantize, dequantize] = clear_functions();
     let client = Client { quantize: Some(quantize), dequantize: Some(dequantize), ..client(&server) };
     let quantized = integer_function(&first, &second, relu);

@@ -1,4 +1,4 @@
-use super::super::message::{DeclaredRange, ParameterSet};
+use super::super::message::{DeclaredRange, ParameterSet, Returned};
 use super::*;
 use crate::reference::message::{Empty, Lookup, Op, Port, Quantizer, Table};
 use proptest::prelude::*;
@@ -24,7 +24,8 @@ fn parameters() -> ParameterSet {
 }
 
 fn port(name: &str, lo: Vec<i64>, hi: Vec<i64>) -> EncryptedPort {
-    EncryptedPort { name: name.to_owned(), shape: vec![1, lo.len() as u64], spacing: SPACING, lo, hi }
+    let shape = vec![1, lo.len() as u64];
+    EncryptedPort { name: name.to_owned(), shape, spacing: SPACING, lo, hi, returned: None }
 }
 
 fn table() -> Table {
@@ -201,6 +202,12 @@ fn ports_and_outputs_must_fit() {
     assert_eq!(refusal(|server| server.inputs[0].lo[0] = 4), "x: a range is empty");
     assert!(refusal(|server| server.inputs[0].shape = vec![u64::MAX, 3]).contains("different numbers"));
     assert!(refusal(|server| server.inputs[0].hi[0] = 99).contains("does not fit the torus"));
+    fn returned(key: Option<u32>, log2_modulus: u32) -> Option<Returned> {
+        Some(Returned { key, log2_modulus })
+    }
+    assert!(refusal(|server| server.inputs[0].returned = returned(None, 12)).contains("not returned"));
+    assert!(refusal(|server| server.outputs[0].returned = returned(Some(1), 12)).contains("does not exist"));
+    assert!(refusal(|server| server.outputs[0].returned = returned(None, 64)).contains("makes no sense"));
     assert!(refusal(|server| server.output_values = vec![7]).contains("makes no such value"));
     assert!(refusal(|server| server.output_values = vec![0]).contains("another size"));
     assert!(refusal(|server| server.output_values = vec![]).contains("as many values"));
