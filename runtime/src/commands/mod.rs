@@ -4,9 +4,11 @@
 //! Outputs appear complete or not at all.
 
 mod error;
+mod noise;
 mod predict;
 
 pub use error::Error;
+pub use noise::{NoiseRow, measure_noise};
 pub use predict::{Mode, Prediction, Seconds, predict};
 
 use crate::arrays::{self, ArraySource};

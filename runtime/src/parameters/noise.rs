@@ -3,7 +3,7 @@
 //! # Source
 //! The noise formulas of tfhe-rs 1.8.2 (`core_crypto/commons/noise_formulas`), with the key's variance as an argument
 //! instead of a curve; the tests compare with tfhe's own functions, and with measured noise
-//! (`runtime/src/server/noise_tests.rs`).
+//! (`runtime/src/commands/noise.rs`).
 
 use crate::units::{Decomposition, GlweShape, LweDimension, Variance};
 

@@ -38,7 +38,7 @@ impl ServerKey {
     }
 
     /// The keys of each set.
-    pub(super) fn sets(&self) -> &[KeySet] {
+    pub(crate) fn sets(&self) -> &[KeySet] {
         &self.sets
     }
 }
@@ -70,7 +70,7 @@ impl KeySet {
         &self.fft
     }
 
-    pub(super) fn keyswitch(&self) -> &KeyswitchKernel {
+    pub(crate) fn keyswitch(&self) -> &KeyswitchKernel {
         &self.keyswitch
     }
 

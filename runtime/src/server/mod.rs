@@ -8,8 +8,6 @@ mod clear;
 mod encrypted;
 mod error;
 mod key;
-#[cfg(test)]
-mod noise_tests;
 mod returns;
 mod rotations;
 mod simulated;
