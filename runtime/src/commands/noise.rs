@@ -267,36 +267,33 @@ mod tests {
         }
     }
 
-    const SETS: [(u32, (u32, u32), (u32, u32), (u32, u32)); 3] = [
-        (848, (2, 1024), (23, 1), (5, 3)),
-        (855, (1, 2048), (23, 1), (5, 3)),
-        (930, (1, 2048), (15, 2), (4, 4)),
-    ];
+    fn sets() -> [ParameterSet; 3] {
+        [
+            set(848, (2, 1024), (23, 1), (5, 3)),
+            set(855, (1, 2048), (23, 1), (5, 3)),
+            set(930, (1, 2048), (15, 2), (4, 4)),
+        ]
+    }
 
     #[test]
     fn noise_is_as_predicted_for_two_polynomials_of_1024() {
-        let (n, shape, pbs, ks) = SETS[0];
-        assert_predicted(&set(n, shape, pbs, ks), 1000);
+        assert_predicted(&sets()[0], 1000);
     }
 
     #[test]
     fn noise_is_as_predicted_for_level_1_of_2048() {
-        let (n, shape, pbs, ks) = SETS[1];
-        assert_predicted(&set(n, shape, pbs, ks), 1000);
+        assert_predicted(&sets()[1], 1000);
     }
 
     #[test]
     fn noise_is_as_predicted_for_level_2_of_2048() {
-        let (n, shape, pbs, ks) = SETS[2];
-        assert_predicted(&set(n, shape, pbs, ks), 1000);
+        assert_predicted(&sets()[2], 1000);
     }
 
     /// What all results of one key have in common shows only in many of them.
     #[test]
     #[ignore = "minutes"]
     fn noise_is_as_predicted_for_many_samples() {
-        for (n, shape, pbs, ks) in SETS {
-            assert_predicted(&set(n, shape, pbs, ks), 4000);
-        }
+        sets().iter().for_each(|set| assert_predicted(set, 4000));
     }
 }
