@@ -13,5 +13,5 @@ pub use check::Ciphertexts;
 pub use container::load_client;
 pub use error::{Error, Invalid};
 pub use file::FileKind;
-pub(crate) use phase::PhaseId;
+pub use phase::PhaseId;
 pub use print::print;
