@@ -20,6 +20,7 @@ use cml_dialects::ir::{
 };
 use cml_dialects::qnn::SERVER;
 use cml_dialects::tfhe::{INPUT_SHAPES, Key, OUTPUT_HIGHS, OUTPUT_LOWS, OUTPUT_SHAPES, PARAMETERS, list};
+use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
 use melior::Context;
 use melior::ir::operation::OperationLike;
@@ -251,11 +252,19 @@ impl<'c, 'b> Lowering<'c, 'b, '_> {
     fn group(&mut self, number: usize, group: &Group, chosen: &Chosen) -> Result<(), PassError> {
         let place = place(self.context, &group.node);
         let (read, output) = (chosen.spacing, self.spacings[self.lists.len()]);
-        let chains = group.tables.iter().map(|table| chosen.form.nodes(table, read, output));
-        let chains: Vec<Vec<Node>> = chains.collect::<Result<_, _>>().map_err(|unfit| PassError::Model {
-            node: group.node.clone(),
-            message: format!("form `{}`: {unfit}", chosen.form),
-        })?;
+        let refuse = |message: String| PassError::Model { node: group.node.clone(), message };
+        let chain = |table: &Table| {
+            let nodes = chosen.form.nodes(table, read, output);
+            let nodes = nodes.map_err(|unfit| refuse(format!("form `{}`: {unfit}", chosen.form)))?;
+            lookups::verify(&nodes, table, read).map_err(|wrong| {
+                refuse(format!(
+                    "form `{}` is not exact: {wrong}; this is a defect of the compiler",
+                    chosen.form
+                ))
+            })?;
+            Ok(nodes)
+        };
+        let chains: Vec<Vec<Node>> = group.tables.iter().map(chain).collect::<Result<_, PassError>>()?;
         let value = (self.linear(place, &group.forms, read)?, read);
         let milliseconds = &chosen.milliseconds;
         let chain = Chain::new(Start {
