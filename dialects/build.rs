@@ -7,7 +7,7 @@ const DIALECTS: [(&str, &str, &[&str]); 4] = [
     ("nn", "Nn", &[]),
     ("qnn", "Qnn", &[]),
     ("fhe", "Fhe", &["typedef"]),
-    ("tfhe", "Tfhe", &["typedef", "attrdef"]),
+    ("tfhe", "Tfhe", &["typedef", "attrdef", "enum"]),
 ];
 
 fn main() {
@@ -17,10 +17,14 @@ fn main() {
 
     for (dialect, stem, extras) in DIALECTS {
         let file = src.join(dialect).join(format!("{stem}.td"));
-        for (kind, suffix) in
-            [("dialect", "Dialect"), ("op", "Ops"), ("typedef", "Types"), ("attrdef", "Attributes")]
-        {
-            if matches!(kind, "typedef" | "attrdef") && !extras.contains(&kind) {
+        for (kind, suffix) in [
+            ("dialect", "Dialect"),
+            ("op", "Ops"),
+            ("typedef", "Types"),
+            ("attrdef", "Attributes"),
+            ("enum", "Enums"),
+        ] {
+            if matches!(kind, "typedef" | "attrdef" | "enum") && !extras.contains(&kind) {
                 continue;
             }
             for (part, extension) in [("decls", "h.inc"), ("defs", "cpp.inc")] {

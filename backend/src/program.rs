@@ -2,16 +2,16 @@
 
 use crate::Error;
 use crate::graphs::{add_to_inputs, subtract_from_outputs, takes_integers};
-use crate::report::Report;
+use crate::report::{Predicted, Report};
 use crate::schedule::Schedule;
 use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Attributes, Function, IrError, expected, module_op, op_name};
 use cml_dialects::nn::MODEL;
 use cml_dialects::qnn::{CLIENT_IN, CLIENT_OUT, SERVER, zero_point};
-use cml_dialects::{ffi, tfhe};
+use cml_dialects::tfhe;
 use cml_runtime::parameters::events::events;
 use cml_runtime::parameters::outputs;
-use cml_runtime::program::message::{Action, Client, DeclaredRange, Event, Program, Server};
+use cml_runtime::program::message::{Client, DeclaredRange, Event, Program, Server};
 use cml_runtime::reference::message::Graph;
 use melior::ir::{Module, OperationRef, Value};
 use std::collections::BTreeMap;
@@ -26,8 +26,10 @@ pub const DECLARED_LOWS: &str = "cml.declared_lows";
 pub const DECLARED_HIGHS: &str = "cml.declared_highs";
 /// Attribute of a module: the seconds that the cost table gives for one inference, an f64.
 pub const PREDICTED_SECONDS: &str = "cml.predicted_seconds";
-/// Attribute of a `tfhe.bootstrap`: the largest width that calibration saw in what it reads, in bits.
+/// Attribute of a `tfhe.bootstrap`: the largest width that calibration saw in what its lookup reads, in bits.
 pub const MEASURED_WIDTH: &str = "cml.measured_width";
+/// Attribute of a `tfhe.bootstrap`: the milliseconds that the cost table gives for one element on one core, an f64.
+pub const PREDICTED_MILLISECONDS: &str = "cml.predicted_milliseconds";
 
 /// What a program holds beside the module that it is made of.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +54,10 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
     let mut server = schedule.apply(&unordered);
     outputs::choose(&mut server, optional_f64(root, P_ERROR)?, optional_f64(root, P_ERROR_PER_LOOKUP)?)?;
     let mut events = events(&server)?;
-    let measured = measured_widths(root, &unordered)?;
+    let noted = notes(root, &schedule)?;
     for event in &mut events {
-        event.measured_width = event.lookups.iter().filter_map(|lookup| measured.get(lookup)).max().copied();
+        let widths = event.lookups.iter().filter_map(|lookup| noted.measured_widths.get(lookup));
+        event.measured_width = widths.copied().max();
     }
     let client = client_of(root, &server, events)?;
     let mut program = Program {
@@ -66,23 +69,42 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
         report: String::new(),
     };
     program.check()?;
-    let report = Report::of(&program, optional_f64(root, PREDICTED_SECONDS)?)?;
+    let seconds = optional_f64(root, PREDICTED_SECONDS)?;
+    let report = Report::of(&program, &Predicted { seconds, milliseconds: noted.milliseconds })?;
     program.report = report.to_json();
     Ok(program)
 }
 
-/// For each group of lookups the width that calibration saw, where it is known.
-fn measured_widths(root: OperationRef<'_, '_>, server: &Server) -> Result<BTreeMap<u32, u32>, IrError> {
+/// What the attributes of bootstraps say that their steps do not.
+#[derive(Default)]
+struct Notes {
+    /// By number of the lookup.
+    measured_widths: BTreeMap<u32, u32>,
+    /// By number of the lookup and position of the stage among its stages.
+    milliseconds: BTreeMap<(u32, usize), f64>,
+}
+
+/// In the order of the scheduled steps: that is the order of a lookup's stages.
+fn notes(root: OperationRef<'_, '_>, schedule: &Schedule) -> Result<Notes, IrError> {
     let ops = Function::named(root, SERVER)?.ops();
-    let steps = ops.into_iter().filter(|op| op_name(*op) != "tfhe.keyswitch").zip(&server.steps);
-    let measured = steps.filter_map(|(op, step)| match &step.action {
-        Some(Action::Bootstrap(bootstrap)) => {
-            let width = Attributes(op).i64(MEASURED_WIDTH).ok()?;
-            Some((bootstrap.lookup, u32::try_from(width).ok()?))
+    let steps: Vec<_> = ops.into_iter().filter(|op| op_name(*op) != "tfhe.keyswitch").collect();
+    let mut notes = Notes::default();
+    let mut stages: BTreeMap<u32, usize> = BTreeMap::new();
+    for op in schedule.order().map(|step| steps[step]).filter(|op| op_name(*op) == "tfhe.bootstrap") {
+        let attributes = Attributes(op);
+        let lookup =
+            u32::try_from(attributes.i64("lookup")?).map_err(|_| expected(op, "a lookup of 0 or more"))?;
+        let stage = stages.entry(lookup).or_default();
+        if let Ok(milliseconds) = attributes.f64(PREDICTED_MILLISECONDS) {
+            notes.milliseconds.insert((lookup, *stage), milliseconds);
         }
-        _ => None,
-    });
-    Ok(measured.collect())
+        *stage += 1;
+        if let Some(width) = attributes.i64(MEASURED_WIDTH).ok().and_then(|width| u32::try_from(width).ok()) {
+            let widest = notes.measured_widths.entry(lookup).or_default();
+            *widest = width.max(*widest);
+        }
+    }
+    Ok(notes)
 }
 
 fn client_of(root: OperationRef<'_, '_>, server: &Server, events: Vec<Event>) -> Result<Client, Error> {
@@ -156,8 +178,7 @@ fn bounds(root: OperationRef<'_, '_>, name: &'static str) -> Result<Vec<Vec<f32>
     if !attributes.has(name) {
         return Ok(Vec::new());
     }
-    let wrong = || Error::Attribute { name, expected: "an array of array<f64>" };
-    let arrays = attributes.array(name).map_err(|_| wrong())?;
+    let wrong = |_| Error::Attribute { name, expected: "an array of array<f64>" };
     let narrow = |bounds: &[f64]| bounds.iter().map(|bound| *bound as f32).collect();
-    arrays.into_iter().map(|array| ffi::dense_f64_array(array).map(narrow).ok_or_else(wrong)).collect()
+    Ok(attributes.f64_arrays(name).map_err(wrong)?.into_iter().map(narrow).collect())
 }

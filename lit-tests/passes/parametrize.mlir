@@ -1,17 +1,45 @@
-// RUN: cml-opt --cml-parametrize %s | FileCheck %s
-// RUN: cml-opt --cml-parametrize="p-error=2^-128" %s | FileCheck %s --check-prefix=STRICT
+// RUN: cml-opt --cml-check-semantics --split-input-file --cml-parametrize %s | FileCheck %s
+// RUN: cml-opt --split-input-file --cml-parametrize="chains=false key-sets=1" %s | FileCheck %s --check-prefix=ONE
+// RUN: cml-opt --split-input-file --cml-parametrize="one-ring=true" %s | FileCheck %s --check-prefix=RING
+// RUN: cml-opt --split-input-file --cml-parametrize="p-error=2^-128" %s | FileCheck %s --check-prefix=STRICT
 // RUN: not cml-opt --cml-parametrize="p-error=3" %s 2>&1 | FileCheck %s --check-prefix=OPTION
+// RUN: not cml-opt --cml-parametrize="one-ring=yes" %s 2>&1 | FileCheck %s --check-prefix=SWITCH
+// RUN: not cml-opt --cml-parametrize="key-sets=5" %s 2>&1 | FileCheck %s --check-prefix=SETS
 // RUN: cml-opt --help | FileCheck %s --check-prefix=HELP
 
+// OPTION:      `3` is no probability: expected 2^-40, or a number between 0 and 1
+// SWITCH:      one-ring is true or false, found `yes`
+// SETS:        key-sets is 1 to 4, found `5`
+// HELP:        --cml-parametrize
+// HELP-NEXT:   --chains=<string>
+// HELP-NEXT:   --key-sets=<string>
+// HELP-NEXT:   --machine=<string>
+// HELP-NEXT:   --one-ring=<string>
+
+// A narrow table is read at once; that it is negacyclic saves a slot.
 // CHECK:       module attributes {
 // CHECK-SAME:  cml.p_error_log2 = -4.000000e+01
-// CHECK-SAME:  tfhe.parameters = #tfhe.parameters<n = {{[0-9]+}}, k = {{[0-9]+}}, N = {{[0-9]+}}, pbs = {{[0-9]+}} x {{[0-9]+}}
-// CHECK:       fhe.lookup {{.*}} {cml.extensions = array<i64: 0>}
+// CHECK-SAME:  tfhe.parameters = [#tfhe.parameters<n = {{[0-9]+}}, k = {{[0-9]+}}, N = {{[0-9]+}}, pbs = {{[0-9]+}} x {{[0-9]+}}
+// CHECK:       attributes {cml.spacings = array<i64: 3074457345618258602, {{[0-9]+}}>}
+// CHECK:       fhe.lookup {{.*}} {cml.forms = ["3: direct(0)@0+0"], cml.spacings = array<i64: 3074457345618258602>, cml.stage_milliseconds = [array<f64: {{.*}}>]}
 // STRICT:      cml.p_error_log2 = -1.280000e+02
-// OPTION:      `3` is no probability: expected 2^-40, or a number between 0 and 1
-// HELP:        --cml-parametrize
-// HELP-NEXT:   --machine=<string>
+module {
 func.func @server(%x: tensor<1x1x!fhe.eint<0:3>>) -> tensor<1x1x!fhe.eint<0:3>> {
   %y = fhe.lookup %x tables [array<i64: 3, 1, 2, 0>] firsts [0] of [0] : tensor<1x1x!fhe.eint<0:3>> -> tensor<1x1x!fhe.eint<0:3>>
   return %y : tensor<1x1x!fhe.eint<0:3>>
+}
+}
+
+// -----
+
+// A wide staircase is folded; without chains it is read at once, with more slots.
+// CHECK:       fhe.lookup {{.*}} {cml.forms = ["{{[0-9]+}}: fold({{[0-9]+,[0-9]+}})@{{[0-9]+\+[0-9]+}} direct(0)@{{[0-9]+\+[0-9]+}}"]
+// ONE:         tfhe.parameters = [#tfhe.parameters<{{[^#]*}}>]}
+// ONE:         fhe.lookup {{.*}} {cml.forms = ["{{[0-9]+}}: direct(0)@0+{{[0-9]+}}"]
+// RING:        fhe.lookup {{.*}} {cml.forms = ["{{[0-9]+}}: fold(
+module {
+func.func @server(%x: tensor<1x1x!fhe.eint<0:99>>) -> tensor<1x1x!fhe.eint<0:2>> {
+  %y = fhe.lookup %x tables [array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2>] firsts [0] of [0] : tensor<1x1x!fhe.eint<0:99>> -> tensor<1x1x!fhe.eint<0:2>>
+  return %y : tensor<1x1x!fhe.eint<0:2>>
+}
 }

@@ -43,14 +43,14 @@ func.func @server(%x: tensor<2x!fhe.eint<0:3>>) -> tensor<2x!fhe.eint<5:8>> {
 }
 
 //--- tfhe.mlir
-// TFHE: module attributes {tfhe.parameters = #tfhe.parameters<n = 800
+// TFHE: module attributes {tfhe.parameters = [#tfhe.parameters<n = 800
 // TFHE: tfhe.keyswitch
 // TFHE-NOT: tfhe.keyswitch
 // TFHE: return %0, %0
-module attributes {tfhe.parameters = #tfhe.parameters<n = 800, k = 1, N = 2048, pbs = 23 x 1, ks = 3 x 5, lwe_std_dev = 1.0e-06 : f64, glwe_std_dev = 1.0e-15 : f64>} {
-  func.func @server(%x: tensor<1x!tfhe.lwe<"big", 8>>) -> (tensor<1x!tfhe.lwe<"small", 8>>, tensor<1x!tfhe.lwe<"small", 8>>) {
-    %0 = tfhe.keyswitch %x : tensor<1x!tfhe.lwe<"big", 8>> -> tensor<1x!tfhe.lwe<"small", 8>>
-    %1 = tfhe.keyswitch %x : tensor<1x!tfhe.lwe<"big", 8>> -> tensor<1x!tfhe.lwe<"small", 8>>
-    return %0, %1 : tensor<1x!tfhe.lwe<"small", 8>>, tensor<1x!tfhe.lwe<"small", 8>>
+module attributes {tfhe.parameters = [#tfhe.parameters<n = 800, k = 1, N = 2048, pbs = 23 x 1, ks = 3 x 5, lwe_std_dev = 1.0e-06 : f64, glwe_std_dev = 1.0e-15 : f64>]} {
+  func.func @server(%x: tensor<1x!tfhe.lwe<big, 8>>) -> (tensor<1x!tfhe.lwe<small 0, 8>>, tensor<1x!tfhe.lwe<small 0, 8>>) {
+    %0 = tfhe.keyswitch %x : tensor<1x!tfhe.lwe<big, 8>> -> tensor<1x!tfhe.lwe<small 0, 8>>
+    %1 = tfhe.keyswitch %x : tensor<1x!tfhe.lwe<big, 8>> -> tensor<1x!tfhe.lwe<small 0, 8>>
+    return %0, %1 : tensor<1x!tfhe.lwe<small 0, 8>>, tensor<1x!tfhe.lwe<small 0, 8>>
   }
 }

@@ -77,7 +77,7 @@ pub const TO_FHE: Pipeline = Pipeline {
     ],
 };
 
-/// Ciphertexts and bootstraps under one key set.
+/// Ciphertexts and bootstraps under a few key sets.
 pub const TO_TFHE: Pipeline = Pipeline {
     name: "cml-lower-to-tfhe",
     summary: "Lower encrypted integers to ciphertexts",

@@ -80,6 +80,11 @@ impl Layout {
         self.slice(values.iter().map(|value| code(&self.inner(), value)).collect())
     }
 
+    /// `name(a, b)` of arguments on one line each.
+    pub(crate) fn call(&self, name: &str, arguments: Vec<String>) -> String {
+        self.list(&format!("{name}("), ")", arguments)
+    }
+
     /// `Name { field: code, ... }`
     pub(crate) fn literal(&self, name: &str, fields: &[Field<'_>]) -> String {
         let inner = self.inner();

@@ -3,13 +3,14 @@
 mod text;
 
 use crate::Error;
-use cml_runtime::parameters::ledger::{assess, summarize};
+use cml_runtime::parameters::ledger::{Summary, assess, summarize};
 use cml_runtime::parameters::{key_sets, outputs};
 use cml_runtime::program::file::FORMAT_VERSION;
-use cml_runtime::program::message::{Client, EncryptedPort, Event, ParameterSet, Program};
+use cml_runtime::program::message::{Action, Bootstrap, Client, EncryptedPort, Event, Program, Server};
 use cml_runtime::program::{Invalid, message};
-use cml_runtime::units::Log2Probability;
+use cml_runtime::units::{Log2Probability, Spacing};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Bytes of the seed from which all masks of one encrypted input follow.
 const SEED_BYTES: u64 = 16;
@@ -31,7 +32,9 @@ pub struct Report {
     pub p_error_per_lookup_log2: Option<f64>,
     /// The budget of each lookup and output, if one was set.
     pub p_error_per_lookup_budget_log2: Option<f64>,
-    /// How many bootstraps one inference does.
+    /// How many lookups one inference does.
+    pub lookups_per_inference: u64,
+    /// How many bootstraps one inference does: one or a few for each lookup.
     pub bootstraps_per_inference: u64,
     /// Largest proved width of a value that enters a lookup.
     pub max_accumulator_bits: u32,
@@ -56,6 +59,8 @@ pub struct Report {
 /// Lookups of one node that are done in the same way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lookup {
+    /// Its number in the program.
+    pub lookup: u32,
     /// The ONNX node.
     pub node: String,
     /// How many lookups.
@@ -66,15 +71,22 @@ pub struct Lookup {
     pub measured_width: Option<u32>,
     /// Largest 2-norm of the weights since the last bootstrap, not squared.
     pub norm2: f64,
-    /// How the lookup is done.
+    /// How the lookup is done: `bootstrap`, `extended_bootstrap`, `fold`, `steps`, `zones`, `floor`, or one of the last three
+    /// after a fold, as in `fold_steps`.
     pub form: String,
-    /// Failure probability of one lookup.
+    /// How many bootstraps one lookup takes.
+    pub rotations: u32,
+    /// Predicted milliseconds of one lookup on one core.
+    pub milliseconds: Option<f64>,
+    /// Failure probability of one lookup: the sum over its phases.
     pub p_error_log2: Option<f64>,
+    /// Part that all of these lookups have in the failure probability of an inference.
+    pub share_of_p_error: f64,
     /// What is done for one lookup, in order.
     pub stages: Vec<Stage>,
 }
 
-/// One reading of a phase.
+/// One bootstrap of a lookup.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// What the stage is for.
@@ -83,12 +95,20 @@ pub struct Stage {
     pub extension: u32,
     /// Position among `parameter_sets`.
     pub parameter_set: u32,
+    /// Integers that half the torus holds at the spacing that is read.
+    pub slots: u64,
+    /// By how many slots the reading may be off.
+    pub tolerance_slots: u32,
     /// Smallest noise that is an error, on the torus.
     pub tolerance_log2: f64,
     /// Standard deviation of the noise at the modulus switch, on the torus.
     pub noise_std_log2: f64,
+    /// Whether an earlier stage reads the same phase: one keyswitch, and one failure for both.
+    pub shares_phase: bool,
     /// Failure probability of one reading.
     pub p_error_log2: Option<f64>,
+    /// Predicted milliseconds of one element on one core.
+    pub milliseconds: Option<f64>,
 }
 
 /// Sizes and decompositions of a key set.
@@ -108,22 +128,35 @@ pub struct Parameters {
     pub ks_base_log: u32,
     /// Of the keyswitch.
     pub ks_level: u32,
+    /// Its part of the evaluation key as it is sent, in bytes.
+    pub eval_key_bytes: u64,
+}
+
+/// What a cost table says of a program; nothing of it can be computed from the program itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predicted {
+    /// Seconds of one inference on all threads of the machine.
+    pub seconds: Option<f64>,
+    /// Milliseconds of one element on one core, by number of the lookup and position of the stage among its stages.
+    pub milliseconds: BTreeMap<(u32, usize), f64>,
 }
 
 impl Report {
-    /// The report of a program; all numbers but the predicted time are computed from the program itself.
+    /// The report of a program; all numbers but the predicted times are computed from the program itself.
     ///
     /// # Errors
-    /// [`Error`] for a program without client or parameters, or with numbers that cannot be assessed.
-    pub fn of(program: &Program, predicted_seconds: Option<f64>) -> Result<Self, Error> {
+    /// [`Error`] for a program without client or server, or with numbers that cannot be assessed.
+    pub fn of(program: &Program, predicted: &Predicted) -> Result<Self, Error> {
         let client = program.client.as_ref().ok_or(Invalid::Missing { what: "client" })?;
+        let server = program.server.as_ref().ok_or(Invalid::Missing { what: "server" })?;
         let sets = &client.parameters;
         let summary = summarize(&client.events, sets)?;
-        let (lookups, outputs): (Vec<&Event>, Vec<&Event>) =
-            client.events.iter().partition(|event| event.extension.is_some());
-        let widest = |events: &[&Event]| events.iter().map(|event| event.width).max().unwrap_or(0);
+        let readings = Reading::all(server)?;
+        let lookups = readings.values().map(|readings| Lookup::of(readings, client, &summary, predicted));
+        let lookups = lookups.collect::<Result<Vec<_>, _>>()?;
+        let decrypted: Vec<&Event> = client.events.iter().filter(|event| event.extension.is_none()).collect();
         let of_outputs =
-            outputs.iter().map(|event| Ok(assess(event, sets)?.all)).collect::<Result<Vec<_>, Error>>()?;
+            decrypted.iter().map(|event| Ok(assess(event, sets)?.all)).collect::<Result<Vec<_>, Error>>()?;
         Ok(Self {
             format_version: FORMAT_VERSION,
             model: client.model.clone(),
@@ -132,30 +165,35 @@ impl Report {
             p_error_budget_log2: client.p_error_log2,
             p_error_per_lookup_log2: finite(summary.worst_lookup),
             p_error_per_lookup_budget_log2: client.p_error_per_lookup_log2,
+            lookups_per_inference: lookups.iter().map(|lookup| u64::from(lookup.count)).sum(),
             bootstraps_per_inference: lookups
                 .iter()
-                .map(|event| u64::from(event.count) * u64::from(event.rotations))
+                .map(|lookup| u64::from(lookup.count) * u64::from(lookup.rotations))
                 .sum(),
-            max_accumulator_bits: widest(&lookups),
-            max_output_bits: widest(&outputs),
-            lookups: lookups.iter().map(|event| Lookup::of(event, sets)).collect::<Result<_, _>>()?,
+            max_accumulator_bits: lookups.iter().map(|lookup| lookup.width).max().unwrap_or(0),
+            max_output_bits: decrypted.iter().map(|event| event.width).max().unwrap_or(0),
+            lookups,
             outputs_p_error_log2: finite(Log2Probability::sum(of_outputs)),
             parameter_sets: sets.iter().map(Parameters::of).collect(),
             eval_key_bytes: key_sets::eval_key_bytes(sets),
             input_bytes: input_bytes(client),
             output_bytes: output_bytes(client),
-            predicted_seconds,
+            predicted_seconds: predicted.seconds,
         })
     }
 
-    /// The report that a program carries, or one made of its numbers if it carries none.
+    /// The report of a program, with the predicted times of the one that it carries.
     ///
     /// # Errors
     /// As [`Self::of`].
     pub fn stored_in(program: &Program) -> Result<Self, Error> {
-        // Only the predicted time is taken from the file: everything else follows from what is checked on load.
+        // Only predicted times are taken from the file: everything else follows from what is checked on load.
         let stored: Option<Self> = serde_json::from_str(&program.report).ok();
-        Self::of(program, stored.and_then(|report| report.predicted_seconds))
+        let predicted = stored.map_or_else(Predicted::default, |report| Predicted {
+            seconds: report.predicted_seconds,
+            milliseconds: report.lookups.iter().flat_map(Lookup::predicted).collect(),
+        });
+        Self::of(program, &predicted)
     }
 
     /// One object, over several lines.
@@ -165,33 +203,114 @@ impl Report {
     }
 }
 
+/// One bootstrap step of the server, and the event of the phase that it reads.
+struct Reading<'a> {
+    bootstrap: &'a Bootstrap,
+    /// Half-torus slots of its input.
+    slots: u64,
+    event: usize,
+}
+
+impl<'a> Reading<'a> {
+    /// All of them, in order, by number of their lookup.
+    fn all(server: &'a Server) -> Result<BTreeMap<u32, Vec<Self>>, Error> {
+        let values = server.values()?;
+        let mut all: BTreeMap<u32, Vec<Self>> = BTreeMap::new();
+        let mut phases = BTreeMap::new();
+        for step in &server.steps {
+            if let Some(Action::Bootstrap(bootstrap)) = &step.action {
+                // Events are in the order in which their phases are first read.
+                let next = phases.len();
+                let event = *phases.entry(bootstrap.phase()).or_insert(next);
+                let input = values.get(bootstrap.input as usize).map_or(0, |value| value.spacing);
+                let reading = Self { bootstrap, slots: Spacing(input).slots(), event };
+                all.entry(bootstrap.lookup).or_default().push(reading);
+            }
+        }
+        Ok(all)
+    }
+}
+
 impl Lookup {
-    fn of(event: &Event, sets: &[ParameterSet]) -> Result<Self, Error> {
-        let found = assess(event, sets)?;
-        let extension = event.extension.unwrap_or(0);
-        let stage = Stage {
-            role: "bootstrap".to_owned(),
-            extension,
-            parameter_set: event.key,
-            tolerance_log2: found.tolerance.log2(),
-            noise_std_log2: found.variance.log2_std_dev(),
-            p_error_log2: finite(found.probability),
-        };
+    fn of(
+        readings: &[Reading<'_>],
+        client: &Client,
+        summary: &Summary,
+        predicted: &Predicted,
+    ) -> Result<Self, Error> {
+        let missing = || Invalid::Missing { what: "failure event of a lookup" };
+        let (mut stages, mut seen) = (Vec::new(), BTreeMap::new());
+        for (position, Reading { bootstrap, slots, event: number }) in readings.iter().enumerate() {
+            let event = client.events.get(*number).ok_or_else(missing)?;
+            let found = assess(event, &client.parameters)?;
+            let shares_phase = seen.insert(*number, found).is_some();
+            stages.push(Stage {
+                role: role_of(bootstrap.stage()).to_owned(),
+                extension: bootstrap.extension,
+                parameter_set: bootstrap.key,
+                slots: *slots,
+                tolerance_slots: bootstrap.tolerance,
+                tolerance_log2: found.tolerance.log2(),
+                noise_std_log2: found.variance.log2_std_dev(),
+                shares_phase,
+                p_error_log2: finite(found.probability),
+                milliseconds: predicted.milliseconds.get(&(bootstrap.lookup, position)).copied(),
+            });
+        }
+        let Reading { bootstrap, event, .. } = readings.first().ok_or_else(missing)?;
+        let event = client.events.get(*event).ok_or_else(missing)?;
+        let one = Log2Probability::sum(seen.values().map(|found| found.probability));
+        let all = Log2Probability::sum(seen.values().map(|found| found.all));
+        let norm2_squared =
+            event.norm2_squared_bootstraps.iter().fold(event.norm2_squared_inputs, |sum, norm| sum + norm);
         Ok(Self {
+            lookup: bootstrap.lookup,
             node: event.node.clone(),
             count: event.count,
             width: event.width,
             measured_width: event.measured_width,
-            norm2: event
-                .norm2_squared_bootstraps
-                .iter()
-                .fold(event.norm2_squared_inputs, |sum, norm| sum + norm)
-                .sqrt(),
-            form: if extension == 0 { "bootstrap" } else { "extended_bootstrap" }.to_owned(),
-            p_error_log2: finite(found.probability),
-            stages: vec![stage],
+            norm2: norm2_squared.sqrt(),
+            form: form_of(&stages),
+            rotations: stages.len() as u32,
+            milliseconds: stages.iter().map(|stage| stage.milliseconds).sum(),
+            p_error_log2: finite(one),
+            share_of_p_error: if finite(all).is_some() { (all.0 - summary.total.0).exp2() } else { 0.0 },
+            stages,
         })
     }
+
+    /// What was predicted of each stage.
+    fn predicted(&self) -> impl Iterator<Item = ((u32, usize), f64)> + '_ {
+        let stages = self.stages.iter().enumerate();
+        stages.filter_map(|(position, stage)| Some(((self.lookup, position), stage.milliseconds?)))
+    }
+}
+
+fn role_of(stage: message::Stage) -> &'static str {
+    match stage {
+        message::Stage::Table => "table",
+        message::Stage::Fold => "fold",
+        message::Stage::Nearest => "nearest",
+        message::Stage::Count => "count",
+        message::Stage::Sign => "sign",
+    }
+}
+
+/// The name of a chain of stages: `bootstrap` or `extended_bootstrap` for a table that is read at once; `fold` for one that
+/// is read after folds; `steps` for equal jumps, `zones` for unequal ones, `floor` for jumps on a lattice. A fold before one of
+/// these three gives `fold_steps`, and so on.
+fn form_of(stages: &[Stage]) -> String {
+    let has = |role| stages.iter().any(|stage| stage.role == role);
+    let chain = match (has("count"), has("nearest"), has("table")) {
+        (true, _, false) => "steps",
+        (true, _, true) => "zones",
+        (false, true, _) => "floor",
+        (false, false, _) if has("fold") => return "fold".to_owned(),
+        (false, false, _) if stages.iter().all(|stage| stage.extension == 0) => "bootstrap",
+        (false, false, _) => "extended_bootstrap",
+    };
+    let folds_first = stages.first().is_some_and(|stage| stage.role == "fold");
+    if folds_first { format!("fold_{chain}") } else { chain.to_owned() }
 }
 
 impl Parameters {
@@ -204,6 +323,7 @@ impl Parameters {
             pbs_level: set.pbs_level,
             ks_base_log: set.ks_base_log,
             ks_level: set.ks_level,
+            eval_key_bytes: set.eval_key_bytes(),
         }
     }
 }

@@ -1,72 +1,169 @@
 use super::*;
+use cml_runtime::parameters::events::events;
 use cml_runtime::parameters::security::gaussian_132;
-use cml_runtime::units::{LweDimension, Spacing};
+use cml_runtime::program::message::{Combine, Linear, ParameterSet, Step};
+use cml_runtime::reference::message::Table;
+use cml_runtime::units::LweDimension;
 
-fn program() -> Program {
-    let std_dev = |dimension| gaussian_132(LweDimension(dimension)).std_dev();
-    let set = ParameterSet {
-        lwe_dimension: 930,
-        glwe_dimension: 1,
-        polynomial_size: 2048,
-        pbs_base_log: 15,
-        pbs_level: 2,
+fn set(n: u32, k: u32, size: u32, (pbs_level, pbs_base_log): (u32, u32)) -> ParameterSet {
+    let std_dev = |dimension: u32| gaussian_132(LweDimension(dimension as usize)).std_dev();
+    ParameterSet {
+        lwe_dimension: n,
+        glwe_dimension: k,
+        polynomial_size: size,
+        pbs_base_log,
+        pbs_level,
         ks_base_log: 5,
         ks_level: 3,
-        lwe_std_dev: std_dev(930),
-        glwe_std_dev: std_dev(2048),
-    };
-    let lookup = |node: &str, count, width, extension, norm2_squared: f64| Event {
-        node: node.to_owned(),
-        count,
-        norm2_squared_bootstraps: vec![norm2_squared],
-        extension: Some(extension),
-        spacing: Spacing::of_slots(1u64 << width).0,
-        width,
-        measured_width: (extension > 0).then_some(width - 1),
-        lookups: vec![width],
-        rotations: 1,
-        ..Event::default()
-    };
-    let port = |name: &str, count: usize| EncryptedPort {
+        lwe_std_dev: std_dev(n),
+        glwe_std_dev: std_dev(k * size),
+    }
+}
+
+fn port(name: &str, count: usize, spacing: u64) -> EncryptedPort {
+    let shape = vec![1, count as u64];
+    EncryptedPort {
         name: name.to_owned(),
-        shape: vec![1, count as u64],
-        spacing: 1 << 60,
+        shape,
+        spacing,
         lo: vec![0; count],
-        hi: vec![7; count],
+        hi: vec![3; count],
         returned: None,
+    }
+}
+
+fn step(node: &str, action: Action) -> Step {
+    Step { node: node.to_owned(), action: Some(action) }
+}
+
+fn linear(node: &str, input: u32, rows: usize, columns: usize, spacing: u64) -> Step {
+    let (weights, bias) = (vec![1; rows * columns], vec![0; rows]);
+    step(node, Action::Linear(Linear { inputs: vec![input], rows: rows as u32, weights, bias, spacing }))
+}
+
+/// All elements read one table.
+fn bootstrap(node: &str, count: usize, values: Vec<i64>, reading: Bootstrap) -> Step {
+    let center = values[0] + values[values.len() - 1];
+    let tables = vec![Table { lo: 0, values }];
+    let table_of = vec![0; count];
+    step(node, Action::Bootstrap(Bootstrap { tables, table_of, centers: vec![center], ..reading }))
+}
+
+/// Two inputs; ten lookups of 16 entries; four of 180, folded by 9 slots to a window of 40 first; then two outputs. The last
+/// lookup is in steps: its thresholds are counted at the phase at which the nearest is found.
+fn program() -> Program {
+    let slots = |slots| Spacing::of_slots(slots).0;
+    let (wide, window) = (slots(180), 4 * slots(180));
+    let stairs = |at: i64| ((at - 80) / 5).clamp(0, 3);
+    let fold = (0..180i64).map(|at| at.clamp(74, 105) - at).collect();
+    let nearest = (0..40i64).map(|at| if at < 20 { 10 - at } else { 30 - at }).collect();
+    let steps = vec![
+        linear("/fc1/Gemm", 0, 10, 2, slots(16)),
+        bootstrap(
+            "/fc1/Gemm",
+            10,
+            (0..16).collect(),
+            Bootstrap { input: 1, spacing: wide, ..Bootstrap::default() },
+        ),
+        linear("/fc2/Gemm", 2, 4, 10, wide),
+        bootstrap(
+            "/fc2/Gemm",
+            4,
+            fold,
+            Bootstrap {
+                input: 3,
+                spacing: window,
+                key: 1,
+                tolerance: 5,
+                stage: message::Stage::Fold.into(),
+                lookup: 1,
+                ..Bootstrap::default()
+            },
+        ),
+        step(
+            "/fc2/Gemm",
+            Action::Combine(Combine {
+                inputs: vec![3, 4],
+                weights: vec![1, 1],
+                bias: vec![0; 4],
+                spacing: window,
+            }),
+        ),
+        bootstrap(
+            "/fc2/Gemm",
+            4,
+            (0..45).map(|at| stairs(at + 69)).collect(),
+            Bootstrap { input: 5, extension: 1, spacing: slots(40), lookup: 1, ..Bootstrap::default() },
+        ),
+        bootstrap(
+            "/fc3/Gemm",
+            4,
+            nearest,
+            Bootstrap {
+                input: 6,
+                key: 1,
+                tolerance: 3,
+                spacing: slots(40),
+                stage: message::Stage::Nearest.into(),
+                lookup: 2,
+                ..Bootstrap::default()
+            },
+        ),
+        bootstrap(
+            "/fc3/Gemm",
+            4,
+            (0..40).map(|at| at / 20).collect(),
+            Bootstrap {
+                input: 6,
+                key: 1,
+                tolerance: 3,
+                spacing: slots(64),
+                stage: message::Stage::Count.into(),
+                lookup: 2,
+                ..Bootstrap::default()
+            },
+        ),
+        linear("logits", 8, 2, 4, slots(64)),
+    ];
+    let server = Server {
+        parameters: vec![set(930, 1, 2048, (2, 15)), set(800, 4, 512, (2, 15))],
+        inputs: vec![port("x", 2, slots(16))],
+        steps,
+        outputs: vec![port("logits", 2, slots(64))],
+        output_values: vec![9],
     };
-    let output = Event {
-        node: "logits".to_owned(),
-        count: 2,
-        norm2_squared_bootstraps: vec![30.0],
-        spacing: Spacing::of_slots(1 << 7).0,
-        width: 7,
-        ..Event::default()
-    };
+    let mut events = events(&server).unwrap();
+    events[1].measured_width = Some(7);
     let client = Client {
         model: "simple10".to_owned(),
-        parameters: vec![set],
-        inputs: vec![port("x", 2)],
-        outputs: vec![port("logits", 2)],
-        events: vec![lookup("/fc1/Gemm", 10, 4, 0, 20.0), lookup("/fc2/Gemm", 8, 6, 2, 110.25), output],
+        parameters: server.parameters.clone(),
+        inputs: server.inputs.clone(),
+        outputs: server.outputs.clone(),
+        events,
         p_error_log2: Some(-40.0),
         ..Client::default()
     };
-    Program { client: Some(client), ..Program::default() }
+    Program { client: Some(client), server: Some(server), ..Program::default() }
+}
+
+fn predicted() -> Predicted {
+    let milliseconds = [((0, 0), 7.5), ((1, 0), 4.25), ((1, 1), 12.0), ((2, 0), 4.25), ((2, 1), 4.0)];
+    Predicted { seconds: Some(0.187), milliseconds: BTreeMap::from(milliseconds) }
 }
 
 #[test]
 fn tables_for_people() {
-    let text = Report::of(&program(), Some(0.187)).unwrap().to_string();
-    assert!(text.lines().all(|line| line.chars().count() <= 80));
+    let text = Report::of(&program(), &predicted()).unwrap().to_string();
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     insta::assert_snapshot!(text);
 }
 
 #[test]
 fn object_for_programs() {
-    let report = Report::of(&program(), None).unwrap();
+    let report = Report::of(&program(), &Predicted::default()).unwrap();
     insta::assert_json_snapshot!(report, {
         ".**.p_error_log2" => insta::rounded_redaction(3),
+        ".**.share_of_p_error" => insta::rounded_redaction(3),
         ".**.noise_std_log2" => insta::rounded_redaction(6),
         ".**.tolerance_log2" => insta::rounded_redaction(6),
         ".**.norm2" => insta::rounded_redaction(6),
@@ -81,18 +178,28 @@ fn a_long_name_stays_within_the_page() {
     let mut program = program();
     let client = program.client.as_mut().unwrap();
     client.events[0].node = "/encoder/layers.0/feed_forward/activation/Gemm_with_a_long_name".to_owned();
-    let text = Report::of(&program, None).unwrap().to_string();
+    let text = Report::of(&program, &predicted()).unwrap().to_string();
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
 #[test]
-fn only_the_predicted_time_is_taken_from_the_file() {
+fn the_shares_of_lookups_and_outputs_are_the_whole() {
+    let report = Report::of(&program(), &predicted()).unwrap();
+    let total = report.p_error_log2.unwrap();
+    let outputs = report.outputs_p_error_log2.map_or(0.0, |log2| (log2 - total).exp2());
+    let lookups: f64 = report.lookups.iter().map(|lookup| lookup.share_of_p_error).sum();
+    assert!((lookups + outputs - 1.0).abs() < 1e-9, "{lookups} {outputs}");
+}
+
+#[test]
+fn only_predicted_times_are_taken_from_the_file() {
     let mut program = program();
-    let mut stored = Report::of(&program, Some(1.5)).unwrap();
+    let mut stored = Report::of(&program, &predicted()).unwrap();
     stored.security_bits = 500.0;
+    stored.lookups[1].stages[0].tolerance_slots = 1000;
     program.report = stored.to_json();
     let found = Report::stored_in(&program).unwrap();
-    assert_eq!(found, Report::of(&program, Some(1.5)).unwrap());
+    assert_eq!(found, Report::of(&program, &predicted()).unwrap());
     program.report = "damaged".to_owned();
-    assert_eq!(Report::stored_in(&program).unwrap().predicted_seconds, None);
+    assert_eq!(Report::stored_in(&program).unwrap(), Report::of(&program, &Predicted::default()).unwrap());
 }

@@ -15,8 +15,10 @@ impl Display for Report {
             writeln!(f, "  none")?;
         } else {
             write_table(f, &lookups(&self.lookups))?;
+            writeln!(f, "\nstages of each lookup")?;
+            write_table(f, &stages(&self.lookups))?;
         }
-        writeln!(f, "\nparameters")?;
+        writeln!(f, "\nkey sets")?;
         write_table(f, &parameters(&self.parameter_sets))
     }
 }
@@ -34,6 +36,7 @@ impl Report {
         let budget = self::budget(self.p_error_per_lookup_budget_log2, "lookup");
         row("failure of the worst lookup", format!("{}{budget}", probability(self.p_error_per_lookup_log2)));
         row("failure of the outputs", probability(self.outputs_p_error_log2));
+        row("lookups", format!("{} an inference", self.lookups_per_inference));
         row("bootstraps", format!("{} an inference", self.bootstraps_per_inference));
         row("widest accumulator", format!("{} bits", self.max_accumulator_bits));
         row("widest output", format!("{} bits", self.max_output_bits));
@@ -57,55 +60,92 @@ fn write_table(f: &mut Formatter<'_>, table: &Table) -> std::fmt::Result {
     table.lines().try_for_each(|line| writeln!(f, "{}", line.trim_end()))
 }
 
-fn lookups(lookups: &[Lookup]) -> Table {
+/// A table with these titles; columns that hold numbers stand to the right.
+fn titled<const N: usize>(
+    titles: [&str; N],
+    text: &[&str],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Table {
     let mut table = table();
-    let titles = ["  node", "count", "bits", "seen", "norm2", "form", "noise", "room", "failure"];
     table.set_header(titles.map(Cell::new));
-    for lookup in lookups {
-        let number = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-        let stage = lookup.stages.first();
-        let power = |value: Option<f64>| value.map_or_else(String::new, |log2| format!("2^{log2:.1}"));
-        table.add_row([
-            Cell::new(format!("  {}", lookup.node)),
-            number(lookup.count.to_string()),
-            number(lookup.width.to_string()),
-            number(lookup.measured_width.map_or_else(|| "-".to_owned(), |width| width.to_string())),
-            number(format!("{:.1}", lookup.norm2)),
-            Cell::new(form(lookup)),
-            number(power(stage.map(|stage| stage.noise_std_log2))),
-            number(power(stage.map(|stage| stage.tolerance_log2))),
-            number(probability(lookup.p_error_log2)),
-        ]);
-    }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        if index != 0 && titles[index] != "form" {
+    rows.for_each(|row| {
+        table.add_row(row);
+    });
+    for (title, column) in titles.iter().zip(table.column_iter_mut()) {
+        if !text.contains(title) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     table
 }
 
-fn form(lookup: &Lookup) -> String {
-    match lookup.stages.first().map(|stage| stage.extension) {
-        None | Some(0) => "plain".to_owned(),
-        Some(extension) => format!("extended x{}", 1u64 << extension.min(63)),
+fn lookups(lookups: &[Lookup]) -> Table {
+    let titles = ["  node", "count", "bits", "seen", "norm2", "form", "ms", "failure", "share"];
+    let rows = lookups.iter().map(|lookup| {
+        [
+            format!("  {}", lookup.node),
+            lookup.count.to_string(),
+            lookup.width.to_string(),
+            lookup.measured_width.map_or_else(|| "-".to_owned(), |width| width.to_string()),
+            format!("{:.1}", lookup.norm2),
+            form(&lookup.form),
+            milliseconds(lookup.milliseconds),
+            probability(lookup.p_error_log2),
+            format!("{:.0} %", 100.0 * lookup.share_of_p_error),
+        ]
+    });
+    titled(titles, &["  node", "form"], rows)
+}
+
+/// The name of a form as people read it.
+fn form(name: &str) -> String {
+    match name {
+        "bootstrap" => "plain".to_owned(),
+        "extended_bootstrap" => "extended".to_owned(),
+        chain => chain.replace('_', " "),
     }
 }
 
+fn stages(lookups: &[Lookup]) -> Table {
+    let titles = ["  node", "stage", "set", "accs", "slots", "off", "noise", "room", "ms", "failure"];
+    let power = |log2: f64| format!("2^{log2:.1}");
+    let rows = lookups.iter().flat_map(|lookup| {
+        lookup.stages.iter().enumerate().map(move |(position, stage)| {
+            [
+                if position == 0 { format!("  {}", lookup.node) } else { String::new() },
+                stage.role.clone(),
+                stage.parameter_set.to_string(),
+                (1u64 << stage.extension.min(63)).to_string(),
+                stage.slots.to_string(),
+                stage.tolerance_slots.to_string(),
+                power(stage.noise_std_log2),
+                power(stage.tolerance_log2),
+                milliseconds(stage.milliseconds),
+                if stage.shares_phase { "same".to_owned() } else { probability(stage.p_error_log2) },
+            ]
+        })
+    });
+    titled(titles, &["  node", "stage"], rows)
+}
+
+fn milliseconds(predicted: Option<f64>) -> String {
+    predicted.map_or_else(|| "-".to_owned(), |milliseconds| format!("{milliseconds:.1}"))
+}
+
 fn parameters(sets: &[Parameters]) -> Table {
-    let mut table = table();
-    table.set_header(["  set", "n", "k", "N", "bootstrap", "keyswitch"].map(Cell::new));
-    for (index, set) in sets.iter().enumerate() {
-        table.add_row([
+    let rows = sets.iter().enumerate().map(|(index, set)| {
+        [
             format!("  {index}"),
             set.lwe_dimension.to_string(),
             set.glwe_dimension.to_string(),
             set.polynomial_size.to_string(),
             digits(set.pbs_level, set.pbs_base_log),
             digits(set.ks_level, set.ks_base_log),
-        ]);
-    }
-    table
+            bytes(set.eval_key_bytes),
+        ]
+    });
+    let titles = ["  set", "n", "k", "N", "bootstrap", "keyswitch", "key"];
+    titled(titles, &["  set", "bootstrap", "keyswitch"], rows)
 }
 
 fn digits(level: u32, base_log: u32) -> String {

@@ -8,7 +8,8 @@ use cml_runtime::units::LweDimension;
 use melior::Context;
 use melior::ir::Module;
 
-/// `y = [a(1 + x0 - x1) + b(2 x0 + x1) - 3]` on two integers from -1 to 2, with a step that nothing reads.
+/// `y = z(a(1 + x0 - x1) + b(2 x0 + x1) - 3)` on two integers from -1 to 2, with a step that nothing reads; z is folded under a
+/// second key set.
 pub(crate) fn module(context: &Context) -> Module<'_> {
     let text = include_str!("small.mlir");
     let noise = |dimension| format!("{:?}", gaussian_132(LweDimension(dimension)).std_dev());

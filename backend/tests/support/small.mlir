@@ -1,12 +1,17 @@
 !sent = !quant.uniform<u8<0:3>:f32, 5.0e-01:1>
 !got = !quant.uniform<i8<-1:3>:f32, 2.5e-01:2>
-!lwe = !tfhe.lwe<"big", 576460752303423488>
-!small = !tfhe.lwe<"small", 576460752303423488>
+!lwe = !tfhe.lwe<big, 576460752303423488>
+!small = !tfhe.lwe<small 0, 576460752303423488>
+!coarse = !tfhe.lwe<small 1, 576460752303423488>
+!window = !tfhe.lwe<big, 1152921504606846976>
+!narrow = !tfhe.lwe<small 0, 1152921504606846976>
 module attributes {
   cml.model = "small net", cml.p_error_log2 = -30.0 : f64, cml.predicted_seconds = 0.25 : f64,
   cml.declared_lows = [array<f64: -4.0>], cml.declared_highs = [array<f64: 4.0>],
-  tfhe.parameters = #tfhe.parameters<n = 930, k = 1, N = 2048, pbs = 23 x 1, ks = 4 x 4, lwe_std_dev = SMALL_NOISE : f64,
-                                     glwe_std_dev = BIG_NOISE : f64>
+  tfhe.parameters = [#tfhe.parameters<n = 930, k = 1, N = 2048, pbs = 23 x 1, ks = 4 x 4, lwe_std_dev = SMALL_NOISE : f64,
+                                      glwe_std_dev = BIG_NOISE : f64>,
+                     #tfhe.parameters<n = 930, k = 2, N = 1024, pbs = 23 x 1, ks = 4 x 4, lwe_std_dev = SMALL_NOISE : f64,
+                                      glwe_std_dev = BIG_NOISE : f64>]
 } {
   func.func @client_in(%x: tensor<1x2xf32>) -> tensor<1x2x!sent> attributes {cml.inputs = ["x"], cml.outputs = ["x"]} {
     %q = qnn.quantize %x : tensor<1x2xf32> -> tensor<1x2x!sent> loc("input")
@@ -21,11 +26,18 @@ module attributes {
     %a = tfhe.linear %x weights dense<[[1, -1], [2, 1]]> : tensor<2x2xi64> bias [1, 0]
       : tensor<2x!lwe> -> tensor<2x!lwe> loc("/fc1/Gemm")
     %s = tfhe.keyswitch %a : tensor<2x!lwe> -> tensor<2x!small> loc("/fc1/Gemm")
-    %l = tfhe.bootstrap %s extension 0
+    %l = tfhe.bootstrap %s lookup 0 extension 0
       tables [array<i64: 0, 0, 0, 1, 1, 2, 2>, array<i64: 0, 0, 0, 0, 0, 1, 1, 1, 2, 2>] firsts [-2, -3] of [0, 1]
-      {cml.measured_width = 3 : i64} : tensor<2x!small> -> tensor<2x!lwe> loc("/Relu")
+      {cml.measured_width = 3 : i64, cml.predicted_milliseconds = 20.0 : f64} : tensor<2x!small> -> tensor<2x!lwe> loc("/Relu")
     %y = tfhe.linear %l weights dense<1> : tensor<1x2xi64> bias [-3] : tensor<2x!lwe> -> tensor<1x!lwe> loc("/fc2/Gemm")
-    return %y : tensor<1x!lwe>
+    %c = tfhe.keyswitch %y : tensor<1x!lwe> -> tensor<1x!coarse> loc("/Relu_1")
+    %d = tfhe.bootstrap %c lookup 1: fold extension 0 tolerance 1 tables [array<i64: 1, 0, 0, 0, 0>] firsts [-3] centers [1] of [0]
+      {cml.predicted_milliseconds = 4.0 : f64} : tensor<1x!coarse> -> tensor<1x!window> loc("/Relu_1")
+    %w = tfhe.combine %y, %d weights [1, 1] bias [0] : tensor<1x!lwe>, tensor<1x!window> -> tensor<1x!window> loc("/Relu_1")
+    %n = tfhe.keyswitch %w : tensor<1x!window> -> tensor<1x!narrow> loc("/Relu_1")
+    %z = tfhe.bootstrap %n lookup 1 extension 0 tables [array<i64: -3, -3, -3, 1, 1>] firsts [-3] centers [-2] of [0]
+      {cml.predicted_milliseconds = 5.0 : f64} : tensor<1x!narrow> -> tensor<1x!lwe> loc("/Relu_1")
+    return %z : tensor<1x!lwe>
   }
   func.func @client_out(%q: tensor<1x1x!got>) -> tensor<1x1xf32> attributes {cml.inputs = ["y"], cml.outputs = ["y"]} {
     %y = qnn.dequantize %q : tensor<1x1x!got> -> tensor<1x1xf32> loc("output")

@@ -24,8 +24,8 @@ unsafe extern "C" {
     fn mlirGetDialectHandle__tfhe__() -> MlirDialectHandle;
     fn cmlEintType(place: MlirLocation, lo: i64, hi: i64) -> MlirType;
     fn cmlEintRange(ty: MlirType, lo: *mut i64, hi: *mut i64) -> bool;
-    fn cmlLweType(place: MlirLocation, big: bool, spacing: i64) -> MlirType;
-    fn cmlLweParts(ty: MlirType, big: *mut bool, spacing: *mut i64) -> bool;
+    fn cmlLweType(place: MlirLocation, set: i64, spacing: i64) -> MlirType;
+    fn cmlLweParts(ty: MlirType, set: *mut i64, spacing: *mut i64) -> bool;
     fn cmlParameters(place: MlirLocation, sizes: *const i64, noise: *const f64) -> MlirAttribute;
     fn cmlParametersParts(attribute: MlirAttribute, sizes: *mut i64, noise: *mut f64) -> bool;
     fn cmlQuantType(
@@ -87,17 +87,18 @@ pub fn eint_range(ty: Type<'_>) -> Option<(i64, i64)> {
     unsafe { cmlEintRange(ty.to_raw(), &mut lo, &mut hi) }.then_some((lo, hi))
 }
 
-/// `!tfhe.lwe<key, spacing>`; `None`, with a diagnostic at `place`, for a bad spacing.
+/// `!tfhe.lwe<key, spacing>` under the small key of `set`, or under the big key; `None`, with a diagnostic at `place`, for a
+/// bad spacing.
 #[must_use]
-pub fn lwe<'c>(place: Location<'c>, big: bool, spacing: i64) -> Option<Type<'c>> {
-    unsafe { Type::from_option_raw(cmlLweType(place.to_raw(), big, spacing)) }
+pub fn lwe<'c>(place: Location<'c>, set: Option<u32>, spacing: i64) -> Option<Type<'c>> {
+    unsafe { Type::from_option_raw(cmlLweType(place.to_raw(), set.map_or(-1, i64::from), spacing)) }
 }
 
-/// Whether under the big key, and the spacing; `None` for any other type.
+/// The set of the small key, or none for the big key, and the spacing; `None` for any other type.
 #[must_use]
-pub fn lwe_parts(ty: Type<'_>) -> Option<(bool, i64)> {
-    let (mut big, mut spacing) = (false, 0);
-    unsafe { cmlLweParts(ty.to_raw(), &mut big, &mut spacing) }.then_some((big, spacing))
+pub fn lwe_parts(ty: Type<'_>) -> Option<(Option<u32>, i64)> {
+    let (mut set, mut spacing) = (-1, 0);
+    unsafe { cmlLweParts(ty.to_raw(), &mut set, &mut spacing) }.then_some((u32::try_from(set).ok(), spacing))
 }
 
 /// `#tfhe.parameters<...>` from n, k, N, and base log and level of bootstrap and keyswitch; noise of the small and the big

@@ -111,6 +111,15 @@ impl<'c> Attributes<'c, '_> {
         self.read(name, "array of strings", strings)
     }
 
+    /// An array of `array<f64: ...>`.
+    ///
+    /// # Errors
+    /// [`IrError::Expected`]
+    pub fn f64_arrays(self, name: &str) -> Result<Vec<&'c [f64]>, IrError> {
+        let arrays = self.array(name)?.into_iter().map(ffi::dense_f64_array).collect();
+        self.read(name, "array of array<f64>", arrays)
+    }
+
     /// An array of `array<i64: ...>`.
     ///
     /// # Errors

@@ -7,11 +7,12 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
-#include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+// The enums stand before the ops and attributes that have them.
 #include "TfheDialect.h.inc"
+#include "TfheEnums.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "TfheAttributes.h.inc"
 #define GET_TYPEDEF_CLASSES
@@ -19,16 +20,31 @@
 #define GET_OP_CLASSES
 #include "TfheOps.h.inc"
 
+using namespace mlir;
+using namespace cml;
+
+/// `big`, or `small` and the number of a key set.
+static ParseResult parseKey(AsmParser &parser, std::optional<int64_t> &set) {
+  if (succeeded(parser.parseOptionalKeyword("big")))
+    return success();
+  return failure(failed(parser.parseKeyword("small", ", or `big`")) || failed(parser.parseInteger(set.emplace())));
+}
+
+static void printKey(AsmPrinter &printer, std::optional<int64_t> set) {
+  if (set)
+    printer << "small " << *set;
+  else
+    printer << "big";
+}
+
 #include "TfheDialect.cpp.inc"
+#include "TfheEnums.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "TfheAttributes.cpp.inc"
 #define GET_TYPEDEF_CLASSES
 #include "TfheTypes.cpp.inc"
 #define GET_OP_CLASSES
 #include "TfheOps.cpp.inc"
-
-using namespace mlir;
-using namespace cml;
 
 void tfhe::TfheDialect::initialize() {
   addAttributes<ParametersAttr>();
@@ -39,11 +55,29 @@ void tfhe::TfheDialect::initialize() {
       >();
 }
 
+static tfhe::LweType lwe(Value value) {
+  return cast<tfhe::LweType>(cast<RankedTensorType>(value.getType()).getElementType());
+}
+
 LogicalResult tfhe::TfheDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
-  if (attribute.getName() == "tfhe.parameters" && isa<ModuleOp>(op) && isa<ParametersAttr>(attribute.getValue()))
-    return success();
-  return op->emitOpError() << "attribute " << attribute.getName()
-                           << " must be `tfhe.parameters` on a module, of the form #tfhe.parameters<...>";
+  auto sets = dyn_cast<ArrayAttr>(attribute.getValue());
+  if (attribute.getName() != "tfhe.parameters" || !isa<ModuleOp>(op) || !sets || sets.empty() ||
+      !llvm::all_of(sets, llvm::IsaPred<ParametersAttr>))
+    return op->emitOpError() << "attribute " << attribute.getName()
+                             << " must be `tfhe.parameters` on a module, of the form [#tfhe.parameters<...>, ...]";
+  auto first = cast<ParametersAttr>(sets[0]);
+  for (ParametersAttr set : sets.getAsRange<ParametersAttr>())
+    if (set.getGlweDimension() * set.getPolynomialSize() != first.getGlweDimension() * first.getPolynomialSize() ||
+        set.getGlweStdDev() != first.getGlweStdDev())
+      return op->emitOpError() << "key sets must share the big key: its dimension k * N and its noise";
+  WalkResult found = op->walk([&](KeyswitchOp keyswitch) {
+    auto set = lwe(keyswitch.getResult()).getSet();
+    if (!set || *set < int64_t(sets.size()))
+      return WalkResult::advance();
+    keyswitch.emitOpError() << "leads to set " << *set << " of " << sets.size();
+    return WalkResult::interrupt();
+  });
+  return failure(found.wasInterrupted());
 }
 
 LogicalResult tfhe::ParametersAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t n, int64_t k,
@@ -63,41 +97,42 @@ LogicalResult tfhe::ParametersAttr::verify(function_ref<InFlightDiagnostic()> em
   return success();
 }
 
-LogicalResult tfhe::LweType::verify(function_ref<InFlightDiagnostic()> emitError, StringAttr key, int64_t spacing) {
-  if (key.getValue() != "big" && key.getValue() != "small")
-    return emitError() << "key must be \"big\" or \"small\", found " << key;
+LogicalResult tfhe::LweType::verify(function_ref<InFlightDiagnostic()> emitError, std::optional<int64_t> set,
+                                    int64_t spacing) {
+  if (set && (*set < 0 || *set > INT32_MAX))
+    return emitError() << "a key set has a number from 0 to 2^31 - 1, found " << *set;
   if (spacing <= 0)
     return emitError() << "spacing must be positive, found " << spacing;
   return success();
 }
 
-static tfhe::LweType lwe(Value value) {
-  return cast<tfhe::LweType>(cast<RankedTensorType>(value.getType()).getElementType());
+static LogicalResult expectBig(Operation *op, Value value, StringRef what) {
+  return lwe(value).getSet() ? op->emitOpError() << what << " must be under the big key" : LogicalResult(success());
 }
 
-static LogicalResult expectKey(Operation *op, Value value, StringRef key, StringRef what) {
-  if (lwe(value).getKey().getValue() == key)
-    return success();
-  return op->emitOpError() << what << " must be under the " << key << " key";
+/// Inputs and result of a linear op: under the big key, each spacing a divisor of the result's.
+static LogicalResult expectLinear(Operation *op, ValueRange inputs, Value result) {
+  if (inputs.empty())
+    return op->emitOpError() << "needs an input";
+  if (failed(expectBig(op, result, "result")))
+    return failure();
+  for (Value input : inputs) {
+    if (failed(expectBig(op, input, "input")))
+      return failure();
+    if (lwe(result).getSpacing() % lwe(input).getSpacing() != 0)
+      return op->emitOpError() << "result spacing " << lwe(result).getSpacing() << " is no multiple of input spacing "
+                               << lwe(input).getSpacing();
+  }
+  return success();
 }
 
 LogicalResult tfhe::LinearOp::verify() {
   auto weights = cast<ShapedType>(getWeights().getType());
-  int64_t columns = 0, rows = shapeOf(getResult())[0], spacing = lwe(getResult()).getSpacing();
-  if (getInputs().empty())
-    return emitOpError() << "needs an input";
-  if (failed(expectKey(*this, getResult(), "big", "result")))
+  int64_t columns = 0, rows = shapeOf(getResult())[0];
+  if (failed(expectLinear(*this, getInputs(), getResult())))
     return failure();
-  for (auto input : getInputs()) {
+  for (auto input : getInputs())
     columns += shapeOf(input)[0];
-    if (failed(expectKey(*this, input, "big", "input")))
-      return failure();
-    if (lwe(input) != lwe(getInputs()[0]))
-      return emitOpError() << "inputs differ in their spacing";
-  }
-  if (spacing % lwe(getInputs()[0]).getSpacing() != 0)
-    return emitOpError() << "result spacing " << spacing << " is no multiple of input spacing "
-                         << lwe(getInputs()[0]).getSpacing();
   if (weights.getShape() != ArrayRef({rows, columns}) || !hasAtMost(weights, maxWeights))
     return emitOpError() << "needs weights of " << rows << "x" << columns << ", at most 2^26, found " << weights;
   if (int64_t(getBias().size()) != rows)
@@ -116,34 +151,62 @@ OpFoldResult tfhe::LinearOp::fold(FoldAdaptor) {
   return getInputs()[0];
 }
 
-LogicalResult tfhe::KeyswitchOp::inferReturnTypes(MLIRContext *context, std::optional<Location>, Adaptor adaptor,
-                                                  SmallVectorImpl<Type> &types) {
-  auto small = LweType::get(context, StringAttr::get(context, "small"), lwe(adaptor.getInput()).getSpacing());
-  types.push_back(RankedTensorType::get(shapeOf(adaptor.getInput()), small));
+LogicalResult tfhe::CombineOp::verify() {
+  if (failed(expectLinear(*this, getInputs(), getResult())))
+    return failure();
+  for (auto input : getInputs())
+    if (shapeOf(input) != shapeOf(getResult()))
+      return emitOpError() << "inputs and result must have one length";
+  if (getWeights().size() != getInputs().size() || int64_t(getBias().size()) != shapeOf(getResult())[0])
+    return emitOpError() << "needs a weight for each input and a bias for each element";
   return success();
 }
 
-LogicalResult tfhe::KeyswitchOp::verify() { return expectKey(*this, getInput(), "big", "input"); }
+LogicalResult tfhe::KeyswitchOp::verify() {
+  if (failed(expectBig(*this, getInput(), "input")) || failed(expectShape(*this, Shape(shapeOf(getInput())))))
+    return failure();
+  if (!lwe(getResult()).getSet() || lwe(getResult()).getSpacing() != lwe(getInput()).getSpacing())
+    return emitOpError() << "result must be under a small key, at the spacing of the input";
+  return success();
+}
+
+/// Entries half the torus apart, to within less than a slot, must add up to the center: a reading cannot tell them apart. Where
+/// the torus is a whole number of slots but for a rounded spacing, the next entry is a whole slot away.
+static LogicalResult expectNegacyclic(tfhe::BootstrapOp op, size_t index, ArrayRef<int64_t> table, int64_t center) {
+  uint64_t spacing = lwe(op.getInput()).getSpacing(), half = uint64_t(1) << 63, slots = half / spacing;
+  if (table.size() * __int128(spacing) > __int128(half) * 2)
+    return op.emitOpError() << "table " << index << " has " << table.size() << " entries, more than the torus has room for";
+  uint64_t rest = half % spacing, close = spacing - (spacing >> 32);
+  for (auto [apart, distance] : {std::pair(slots, rest), std::pair(slots + 1, spacing - rest)})
+    for (uint64_t at = 0; distance < close && at + apart < table.size(); ++at)
+      if (__int128(table[at]) + table[at + apart] != center)
+        return op.emitOpError() << "table " << index << " has " << table.size() << " entries, half the torus has room for "
+                                << slots << ": entries " << at << " and " << at + apart << " must add up to " << center;
+  return success();
+}
 
 LogicalResult tfhe::BootstrapOp::verify() {
-  if (failed(expectKey(*this, getInput(), "small", "input")) || failed(expectKey(*this, getResult(), "big", "result")) ||
-      failed(expectShape(*this, Shape(shapeOf(getInput())))))
+  if (!lwe(getInput()).getSet())
+    return emitOpError() << "input must be under a small key";
+  if (failed(expectBig(*this, getResult(), "result")) || failed(expectShape(*this, Shape(shapeOf(getInput())))))
     return failure();
   if (getTables().size() != getFirsts().size() || int64_t(getTableOf().size()) != shapeOf(getInput())[0])
     return emitOpError() << "needs a first value for each table and a table for each element";
+  if (getCenters() && getCenters()->size() != getTables().size())
+    return emitOpError() << "needs a center for each table, or none";
   if (getExtension() > 12) // unsigned: a negative one is large
     return emitOpError() << "extension must be 0 to 12, found " << int64_t(getExtension());
+  if (getTolerance() > INT32_MAX || getLookup() > INT32_MAX)
+    return emitOpError() << "tolerance and lookup must be 0 to 2^31 - 1";
   for (int64_t index : getTableOf())
     if (index < 0 || index >= int64_t(getTables().size()))
       return emitOpError() << "table " << index << " does not exist";
-  uint64_t slots = (uint64_t(1) << 63) / uint64_t(lwe(getInput()).getSpacing());
   for (auto [index, table] : llvm::enumerate(getTables().getAsRange<DenseI64ArrayAttr>())) {
     int64_t last;
     if (table.empty() || llvm::AddOverflow(getFirsts()[index], table.size() - 1, last))
       return emitOpError() << "table " << index << " is empty, or covers more than 64-bit integers";
-    if (uint64_t(table.size()) > slots)
-      return emitOpError() << "table " << index << " has " << table.size() << " entries, the input's spacing has room for "
-                           << slots;
+    if (failed(expectNegacyclic(*this, index, table, getCenters() ? (*getCenters())[index] : 0)))
+      return failure();
   }
   return success();
 }
@@ -154,17 +217,18 @@ MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(Tfhe, tfhe);
 MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(Tfhe, tfhe, cml::tfhe::TfheDialect)
 
 extern "C" {
-/// Null, with a diagnostic at `location`, if `verify` refuses.
-MlirType cmlLweType(MlirLocation location, bool big, int64_t spacing) {
+/// Under the small key of `set`, or under the big one if it is negative. Null, with a diagnostic at `location`, if `verify`
+/// refuses.
+MlirType cmlLweType(MlirLocation location, int64_t set, int64_t spacing) {
   Location place = unwrap(location);
-  auto key = StringAttr::get(place.getContext(), big ? "big" : "small");
-  return wrap(tfhe::LweType::getChecked([&] { return emitError(place); }, place.getContext(), key, spacing));
+  auto small = set < 0 ? std::nullopt : std::optional<int64_t>(set);
+  return wrap(tfhe::LweType::getChecked([&] { return emitError(place); }, place.getContext(), small, spacing));
 }
 
-bool cmlLweParts(MlirType type, bool *big, int64_t *spacing) {
+bool cmlLweParts(MlirType type, int64_t *set, int64_t *spacing) {
   auto lwe = dyn_cast<tfhe::LweType>(unwrap(type));
   if (lwe)
-    *big = lwe.getKey().getValue() == "big", *spacing = lwe.getSpacing();
+    *set = lwe.getSet().value_or(-1), *spacing = lwe.getSpacing();
   return bool(lwe);
 }
 

@@ -1,7 +1,7 @@
 // The dialect `tfhe`: ciphertexts, keys and bootstraps.
 include "mlir/IR/OpBase.td"
 include "mlir/IR/AttrTypeBase.td"
-include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/IR/EnumAttr.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Tfhe_Dialect : Dialect {
@@ -9,9 +9,10 @@ def Tfhe_Dialect : Dialect {
   let summary = "LWE ciphertexts with key and encoding; keyswitch and bootstrap";
   let description = [{
     Values are flat lists of LWE ciphertexts. An integer m is encoded as `m * spacing` modulo 2^64. All linear work is done
-    under the big key (dimension k*N, the flattened GLWE secret); a keyswitch leads to the small key (dimension n), a bootstrap
-    back to the big one. The module carries its key set as attribute `tfhe.parameters`. Noise is an analysis, not part of a type.
-    Variances are in units of the torus [0, 1) squared.
+    under the big key (dimension k*N, the flattened GLWE secret). The module carries its key sets as attribute `tfhe.parameters`,
+    an array: all of them share the big key, each has a small key of its own (dimension n). A keyswitch leads from the big key to
+    the small key of one set, a bootstrap back to the big one. Noise is an analysis, not part of a type. Variances are in units of
+    the torus [0, 1) squared.
   }];
   let cppNamespace = "::cml::tfhe";
   let useDefaultTypePrinterParser = 1;
@@ -40,11 +41,14 @@ def Tfhe_Parameters : AttrDef<Tfhe_Dialect, "Parameters"> {
 }
 
 def Tfhe_Lwe : TypeDef<Tfhe_Dialect, "Lwe"> {
-  let summary = "an LWE ciphertext under the big or the small key; neighbouring integers are `spacing` * 2^-64 apart";
-  let description = "`key` is \"big\" or \"small\"; the spacing is at least 1 and below 2^63.";
+  let summary = "an LWE ciphertext under the big key or a small one; neighbouring integers are `spacing` * 2^-64 apart";
+  let description = [{
+    `!tfhe.lwe<big, 8>` is under the big key, `!tfhe.lwe<small 1, 8>` under the small key of set 1 of `tfhe.parameters`. The
+    spacing is at least 1 and below 2^63.
+  }];
   let mnemonic = "lwe";
-  let parameters = (ins "::mlir::StringAttr":$key, "int64_t":$spacing);
-  let assemblyFormat = "`<` $key `,` $spacing `>`";
+  let parameters = (ins "std::optional<int64_t>":$set, "int64_t":$spacing);
+  let assemblyFormat = "`<` custom<Key>($set) `,` $spacing `>`";
   let genVerifyDecl = 1;
 }
 def Tfhe_List : ConfinedType<StaticShapeTensorOf<[Tfhe_Lwe]>,
@@ -60,9 +64,9 @@ class Tfhe_Op<string mnemonic, list<Trait> traits = []> : Op<Tfhe_Dialect, mnemo
 def Tfhe_LinearOp : Tfhe_Op<"linear"> {
   let summary = "Affine map with clear integers";
   let description = [{
-    `y = W x + b` on integers, x the concatenation of the inputs: at least one, all under the big key and of one spacing. That of
-    the result is a multiple of it, and the factor multiplies the noise as it does the values. Variance of row j, for
-    independent inputs: factor^2 * sum over i of W[j,i]^2 * V[i].
+    `y = W x + b` on integers, x the concatenation of the inputs: at least one, all under the big key. The spacing of the result
+    is a multiple of that of each input, and the factor multiplies the noise as it does the values. Variance of row j, for
+    independent inputs: sum over i of (factor[i] * W[j,i])^2 * V[i].
   }];
   let arguments = (ins Variadic<Tfhe_List>:$inputs, I64ElementsAttr:$weights, DenseI64ArrayAttr:$bias);
   let assemblyFormat = [{
@@ -71,30 +75,64 @@ def Tfhe_LinearOp : Tfhe_Op<"linear"> {
   let hasFolder = 1;
 }
 
-def Tfhe_KeyswitchOp : Tfhe_Op<"keyswitch", [InferTypeOpAdaptor]> {
-  let summary = "The same integers under the small key";
+def Tfhe_CombineOp : Tfhe_Op<"combine"> {
+  let summary = "Weighted sum of lists, element by element";
   let description = [{
-    Number and spacing stay; the variance grows by that of the keyswitch. The input must be under the big key.
+    `y[i] = sum over j of weights[j] * inputs[j][i] + bias[i]` on integers: at least one input, all of one length and under the big
+    key. The spacing of the result is a multiple of that of each input, and the factor multiplies the noise as it does the values:
+    what a stage of a lookup removes from a value wraps around the torus there, so that the rest is read in a smaller window.
+    Variance, for independent inputs: sum over j of (factor[j] * weights[j])^2 * V[j].
+  }];
+  let arguments = (ins Variadic<Tfhe_List>:$inputs, DenseI64ArrayAttr:$weights, DenseI64ArrayAttr:$bias);
+  let assemblyFormat = [{
+    $inputs `weights` $weights `bias` $bias attr-dict `:` qualified(type($inputs)) `->` qualified(type($result))
+  }];
+}
+
+def Tfhe_KeyswitchOp : Tfhe_Op<"keyswitch"> {
+  let summary = "The same integers under a small key";
+  let description = [{
+    Number and spacing stay; the variance grows by that of the keyswitch. The input is under the big key, the type of the result
+    names the set.
   }];
   let arguments = (ins Tfhe_List:$input);
   let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
 }
 
+def Tfhe_Stage : I64EnumAttr<"Stage", "what a bootstrap is for in its lookup", [
+    I64EnumAttrCase<"Table", 0, "table">, I64EnumAttrCase<"Fold", 1, "fold">, I64EnumAttrCase<"Nearest", 2, "nearest">,
+    I64EnumAttrCase<"Count", 3, "count">, I64EnumAttrCase<"Sign", 4, "sign">]> {
+  let description = [{
+    `table` reads the value itself; `fold` reads coarsely what takes the value into a smaller window; `nearest` and `count` give
+    the distance to the nearest threshold and the number of thresholds below it, `sign` the side on which the value lies.
+  }];
+  let cppNamespace = "::cml::tfhe";
+}
+
 def Tfhe_BootstrapOp : Tfhe_Op<"bootstrap"> {
   let summary = "A table of integers for each element, with fresh noise";
   let description = [{
-    `y[i] = tables[t][x[i] - firsts[t]]` with `t = table_of[i]`, from the small key to the big one; the result has a spacing of its own.
-    The variance of the result is that of a blind rotation, whatever that of the input was.
+    `y[i] = tables[t][x[i] - firsts[t]]` with `t = table_of[i]`, from a small key to the big one; the result has a spacing of its
+    own. The variance of the result is that of a blind rotation, whatever that of the input was.
 
     The phase is switched to 2 * N * 2^extension positions and read by a blind rotation over 2^extension accumulators;
-    extension 0 is the plain bootstrap. A table fits if its length times the input's spacing is at most half the torus (the
-    padding bit). Fails where the error at the switched phase reaches half the spacing (less half a position).
+    extension 0 is the plain bootstrap. A reading may be off by up to `tolerance` slots: the result is another one then, but that
+    of the lookup that the bootstrap is a stage of stays the same. It fails where the error at the switched phase reaches
+    tolerance + 1/2 spacings (less half a position).
+
+    `lookup` numbers the lookups: bootstraps of one number are the stages of one lookup of each element.
+
+    A table fits if its length times the input's spacing is at most half the torus. It may be longer where it is negacyclic about
+    its center: wherever two entries lie half the torus apart, to within less than a slot, they add up to `centers[t]`. A table
+    that is read beyond its ends gives its center less the entry half the torus away. Without `centers` all are 0.
   }];
-  let arguments = (ins Tfhe_List:$input, I64Attr:$extension,
+  let arguments = (ins Tfhe_List:$input, I64Attr:$lookup, DefaultValuedAttr<Tfhe_Stage, "Stage::Table">:$stage,
+                       I64Attr:$extension, DefaultValuedAttr<I64Attr, "0">:$tolerance,
                        TypedArrayAttrBase<DenseI64ArrayAttr, "array of i64 arrays, one for each table">:$tables,
-                       DenseI64ArrayAttr:$firsts, DenseI64ArrayAttr:$table_of);
+                       DenseI64ArrayAttr:$firsts, OptionalAttr<DenseI64ArrayAttr>:$centers, DenseI64ArrayAttr:$table_of);
   let assemblyFormat = [{
-    $input `extension` $extension `tables` $tables `firsts` $firsts `of` $table_of attr-dict
+    $input `lookup` $lookup `` (`:` $stage^)? `extension` $extension (`tolerance` $tolerance^)? `tables` $tables
+    `firsts` $firsts (`centers` $centers^)? `of` $table_of attr-dict
     `:` qualified(type($input)) `->` qualified(type($result))
   }];
 }

@@ -6,15 +6,14 @@ use crate::ir::{
     Attributes, Function, IrError, expected, key, module_op, node_name, op_name, operand, operands, result,
 };
 use crate::qnn::SERVER;
-use crate::tfhe::{
-    INPUT_SHAPES, OUTPUT_HIGHS, OUTPUT_LOWS, OUTPUT_SHAPES, PARAMETERS, encoding, parameter_set,
-};
-use cml_runtime::program::message::{Action, Bootstrap, EncryptedPort, Linear, Server, Step};
-use melior::ir::operation::OperationLike;
+use crate::tfhe::{INPUT_SHAPES, Key, OUTPUT_HIGHS, OUTPUT_LOWS, OUTPUT_SHAPES, encoding, parameter_sets};
+use cml_runtime::program::message::{Action, Bootstrap, Combine, EncryptedPort, Linear, Server, Step};
+use cml_runtime::units::Spacing;
 use melior::ir::{Module, OperationRef, Value};
 use std::collections::BTreeMap;
 
-/// The server's program: one step for each `tfhe.linear`, and for each `tfhe.bootstrap` with the keyswitch before it.
+/// The server's program: one step for each `tfhe.linear`, each `tfhe.combine`, and each `tfhe.bootstrap` with the keyswitch
+/// before it.
 ///
 /// # Errors
 /// [`IrError`] if `@server` is absent, has ops of another level, or lacks what the level's attributes say.
@@ -28,8 +27,7 @@ pub fn server(module: &Module<'_>) -> Result<Server, IrError> {
 /// Those of [`server`].
 pub fn server_of(root: OperationRef<'_, '_>) -> Result<Server, IrError> {
     let function = Function::named(root, SERVER)?;
-    let set = root.attribute(PARAMETERS).ok().and_then(parameter_set);
-    let set = set.ok_or_else(|| expected(root, "a module with `tfhe.parameters`: run `cml-parametrize`"))?;
+    let parameters = parameter_sets(root)?;
     let attributes = Attributes(function.op);
     let inputs = ports(
         function,
@@ -47,7 +45,7 @@ pub fn server_of(root: OperationRef<'_, '_>) -> Result<Server, IrError> {
     for argument in function.arguments() {
         numbers.insert(key(argument), numbers.len() as u32);
     }
-    let (mut steps, mut lookups) = (Vec::new(), 0);
+    let mut steps = Vec::new();
     for op in function.ops() {
         if op_name(op) == "tfhe.keyswitch" {
             // Part of the bootstrap that reads it.
@@ -55,12 +53,7 @@ pub fn server_of(root: OperationRef<'_, '_>) -> Result<Server, IrError> {
             numbers.insert(key(result(op)?), from);
             continue;
         }
-        let mut step = step(op, &numbers)?;
-        if let Some(Action::Bootstrap(bootstrap)) = &mut step.action {
-            bootstrap.lookup = lookups;
-            lookups += 1;
-        }
-        steps.push(step);
+        steps.push(step(op, &numbers)?);
         numbers.insert(key(result(op)?), (inputs.len() + steps.len()) as u32 - 1);
     }
     let output_values = function
@@ -68,7 +61,7 @@ pub fn server_of(root: OperationRef<'_, '_>) -> Result<Server, IrError> {
         .into_iter()
         .map(|value| number(&numbers, function.op, value))
         .collect::<Result<_, _>>()?;
-    Ok(Server { parameters: vec![set], inputs, steps, outputs, output_values })
+    Ok(Server { parameters, inputs, steps, outputs, output_values })
 }
 
 fn number(
@@ -91,7 +84,9 @@ fn ports(
     }
     let mut ports = Vec::new();
     for (index, (name, value)) in names.into_iter().zip(values).enumerate() {
-        let (_, spacing) = encoding(function.op, *value)?;
+        let (Key::Big, spacing) = encoding(function.op, *value)? else {
+            return Err(expected(function.op, "arguments and results under the big key"));
+        };
         ports.push(EncryptedPort {
             name,
             shape: shapes[index].iter().map(|extent| *extent as u64).collect(),
@@ -107,33 +102,62 @@ fn ports(
 fn step(op: OperationRef<'_, '_>, numbers: &BTreeMap<usize, u32>) -> Result<Step, IrError> {
     let attributes = Attributes(op);
     let (_, spacing) = encoding(op, result(op)?)?;
+    let inputs =
+        || operands(op).into_iter().map(|value| number(numbers, op, value)).collect::<Result<_, _>>();
     let action = match op_name(op).as_str() {
         "tfhe.linear" => {
             let bias = attributes.i64_array("bias")?.to_vec();
             Action::Linear(Linear {
-                inputs: operands(op)
-                    .into_iter()
-                    .map(|value| number(numbers, op, value))
-                    .collect::<Result<_, _>>()?,
+                inputs: inputs()?,
                 rows: bias.len() as u32,
                 weights: attributes.i64_elements("weights")?,
                 bias,
                 spacing: spacing.0,
             })
         }
-        "tfhe.bootstrap" => {
-            let lookup = lookup_of(op)?;
-            Action::Bootstrap(Bootstrap {
-                input: number(numbers, op, operand(op, 0)?)?,
-                extension: u32::try_from(attributes.i64("extension")?)
-                    .map_err(|_| expected(op, "an extension of 0 or more"))?,
-                tables: lookup.tables,
-                table_of: lookup.table_of,
-                spacing: spacing.0,
-                ..Bootstrap::default()
-            })
-        }
+        "tfhe.combine" => Action::Combine(Combine {
+            inputs: inputs()?,
+            weights: attributes.i64_array("weights")?.to_vec(),
+            bias: attributes.i64_array("bias")?.to_vec(),
+            spacing: spacing.0,
+        }),
+        "tfhe.bootstrap" => Action::Bootstrap(bootstrap(op, numbers, spacing)?),
         _ => return Err(no_meaning(op)),
     };
     Ok(Step { node: node_name(op), action: Some(action) })
+}
+
+fn bootstrap(
+    op: OperationRef<'_, '_>,
+    numbers: &BTreeMap<usize, u32>,
+    spacing: Spacing,
+) -> Result<Bootstrap, IrError> {
+    let attributes = Attributes(op);
+    let input = operand(op, 0)?;
+    let (Key::Small(key), _) = encoding(op, input)? else {
+        return Err(expected(op, "an input under a small key"));
+    };
+    let unsigned = |name: &str| {
+        u32::try_from(attributes.i64(name)?)
+            .map_err(|_| expected(op, &format!("an attribute `{name}` of 0 or more")))
+    };
+    let optional = |name: &str| if attributes.has(name) { unsigned(name) } else { Ok(0) };
+    let lookup = lookup_of(op)?;
+    Ok(Bootstrap {
+        input: number(numbers, op, input)?,
+        extension: unsigned("extension")?,
+        tables: lookup.tables,
+        table_of: lookup.table_of,
+        spacing: spacing.0,
+        key,
+        tolerance: optional("tolerance")?,
+        centers: if attributes.has("centers") {
+            attributes.i64_array("centers")?.to_vec()
+        } else {
+            Vec::new()
+        },
+        // The dialect numbers the stages as the program does.
+        stage: optional("stage")? as i32,
+        lookup: unsigned("lookup")?,
+    })
 }

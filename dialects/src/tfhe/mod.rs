@@ -3,12 +3,13 @@
 pub mod interpret;
 
 use crate::ffi::{lwe, lwe_parts, parameters, parameters_parts};
-use crate::ir::{IrError, expected, tensor_element, tensor_of};
+use crate::ir::{Attributes, IrError, Make, expected, tensor_element, tensor_of};
 use cml_runtime::program::message::ParameterSet;
 use cml_runtime::units::Spacing;
+use melior::Context;
 use melior::ir::{Attribute, Location, OperationRef, Type, Value, ValueLike};
 
-/// Attribute of a module: its key set.
+/// Attribute of a module: its key sets, an array.
 pub const PARAMETERS: &str = "tfhe.parameters";
 /// Attribute of `@server` at this level: the shapes of its arguments, one array each.
 pub const INPUT_SHAPES: &str = "cml.input_shapes";
@@ -24,8 +25,17 @@ pub const OUTPUT_HIGHS: &str = "cml.output_highs";
 pub enum Key {
     /// Dimension k*N.
     Big,
-    /// Dimension n.
-    Small,
+    /// Dimension n of this key set.
+    Small(u32),
+}
+
+impl Key {
+    fn set(self) -> Option<u32> {
+        match self {
+            Self::Big => None,
+            Self::Small(set) => Some(set),
+        }
+    }
 }
 
 /// `tensor<countx!tfhe.lwe<key, spacing>>`.
@@ -38,7 +48,7 @@ pub fn list<'c>(place: Location<'c>, count: usize, key: Key, spacing: Spacing) -
         expected: format!("a spacing between 1 and 2^63 - 1, found {}", spacing.0),
     };
     let signed = i64::try_from(spacing.0).map_err(|_| refused())?;
-    let element = lwe(place, key == Key::Big, signed).ok_or_else(refused)?;
+    let element = lwe(place, key.set(), signed).ok_or_else(refused)?;
     Ok(tensor_of(&[count as u64], element))
 }
 
@@ -48,31 +58,48 @@ pub fn list<'c>(place: Location<'c>, count: usize, key: Key, spacing: Spacing) -
 /// [`IrError::Expected`] unless it is a tensor of LWE.
 pub fn encoding(op: OperationRef<'_, '_>, value: Value<'_, '_>) -> Result<(Key, Spacing), IrError> {
     let parts = tensor_element(value.r#type()).and_then(lwe_parts);
-    let (big, spacing) = parts.ok_or_else(|| expected(op, "a tensor of !tfhe.lwe"))?;
-    Ok((if big { Key::Big } else { Key::Small }, Spacing(spacing as u64)))
+    let (set, spacing) = parts.ok_or_else(|| expected(op, "a tensor of !tfhe.lwe"))?;
+    Ok((set.map_or(Key::Big, Key::Small), Spacing(spacing as u64)))
 }
 
-/// A key set as `#tfhe.parameters<...>`.
+/// Key sets as `[#tfhe.parameters<...>, ...]`.
 ///
 /// # Errors
 /// [`IrError::Expected`], after a diagnostic at `place`, for an impossible one.
-pub fn parameters_attribute<'c>(place: Location<'c>, set: &ParameterSet) -> Result<Attribute<'c>, IrError> {
-    let sizes = [
-        set.lwe_dimension,
-        set.glwe_dimension,
-        set.polynomial_size,
-        set.pbs_base_log,
-        set.pbs_level,
-        set.ks_base_log,
-        set.ks_level,
-    ];
-    parameters(place, &sizes.map(i64::from), &[set.lwe_std_dev, set.glwe_std_dev])
-        .ok_or_else(|| IrError::Expected { op: "tfhe".to_owned(), expected: "a possible key set".to_owned() })
+pub fn parameters_attribute<'c>(
+    context: &'c Context,
+    place: Location<'c>,
+    sets: &[ParameterSet],
+) -> Result<Attribute<'c>, IrError> {
+    let impossible =
+        || IrError::Expected { op: "tfhe".to_owned(), expected: "a possible key set".to_owned() };
+    let attribute = |set: &ParameterSet| {
+        let sizes = [
+            set.lwe_dimension,
+            set.glwe_dimension,
+            set.polynomial_size,
+            set.pbs_base_log,
+            set.pbs_level,
+            set.ks_base_log,
+            set.ks_level,
+        ];
+        let noise = [set.lwe_std_dev, set.glwe_std_dev];
+        parameters(place, &sizes.map(i64::from), &noise).ok_or_else(impossible)
+    };
+    Ok(Make(context).array(&sets.iter().map(attribute).collect::<Result<Vec<_>, _>>()?))
 }
 
-/// The key set in `#tfhe.parameters<...>`; `None` for any other attribute, or sizes beyond 32 bits.
-#[must_use]
-pub fn parameter_set(attribute: Attribute<'_>) -> Option<ParameterSet> {
+/// The key sets of a module.
+///
+/// # Errors
+/// [`IrError::Expected`] if it has none, or one with sizes beyond 32 bits.
+pub fn parameter_sets(module: OperationRef<'_, '_>) -> Result<Vec<ParameterSet>, IrError> {
+    let stated = Attributes(module).array(PARAMETERS).ok();
+    let sets = stated.and_then(|sets| sets.into_iter().map(parameter_set).collect());
+    sets.ok_or_else(|| expected(module, "a module with `tfhe.parameters`: run `cml-parametrize`"))
+}
+
+fn parameter_set(attribute: Attribute<'_>) -> Option<ParameterSet> {
     let (sizes, noise) = parameters_parts(attribute)?;
     let size = |index: usize| u32::try_from(sizes[index]).ok();
     Some(ParameterSet {

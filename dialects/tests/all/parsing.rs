@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 /// Every level in one module.
 const TEXT: &str = r#"
-module attributes {cml.model = "all", tfhe.parameters = #tfhe.parameters<n = 800, k = 1, N = 2048, pbs = 23 x 1, ks = 3 x 5, lwe_std_dev = 1.0e-06 : f64, glwe_std_dev = 1.0e-15 : f64>} {
+module attributes {cml.model = "all", tfhe.parameters = [#tfhe.parameters<n = 800, k = 1, N = 2048, pbs = 23 x 1, ks = 3 x 5, lwe_std_dev = 1.0e-06 : f64, glwe_std_dev = 1.0e-15 : f64>]} {
   func.func @main(%x: tensor<1x2xf32>) -> tensor<1xi64> attributes {cml.inputs = ["x"], cml.outputs = ["y"]} {
     %w = nn.constant dense<[[1.5, -0.25], [2.0, 0.333333343]]> : tensor<2x2xf32>
     %0 = nn.matmul %x, %w : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32> loc("Dense_1")
@@ -28,11 +28,12 @@ module attributes {cml.model = "all", tfhe.parameters = #tfhe.parameters<n = 800
     %1 = fhe.lookup %0 tables [array<i64: 0, 1, 4, 9>, array<i64: 8, -1, 2>] firsts [0, 0] of [0, 1] : tensor<1x2x!fhe.eint<0:3>> -> tensor<1x2x!fhe.eint<-1:9>>
     return %1 : tensor<1x2x!fhe.eint<-1:9>>
   }
-  func.func @server(%x: tensor<2x!tfhe.lwe<"big", 1024>>) -> tensor<2x!tfhe.lwe<"big", 4096>> attributes {cml.inputs = ["x"], cml.input_shapes = [array<i64: 1, 2>], cml.input_lows = [array<i64: 0, 0>], cml.input_highs = [array<i64: 3, 3>], cml.outputs = ["y"], cml.output_shapes = [array<i64: 1, 2>], cml.output_lows = [array<i64: 0, 0>], cml.output_highs = [array<i64: 1, 1>]} {
-    %0 = tfhe.linear %x weights dense<[[1, -2], [0, 1]]> : tensor<2x2xi64> bias [0, -7] : tensor<2x!tfhe.lwe<"big", 1024>> -> tensor<2x!tfhe.lwe<"big", 2048>>
-    %1 = tfhe.keyswitch %0 : tensor<2x!tfhe.lwe<"big", 2048>> -> tensor<2x!tfhe.lwe<"small", 2048>>
-    %2 = tfhe.bootstrap %1 extension 2 tables [array<i64: 0, 1>, array<i64: -5>] firsts [-1, 3] of [0, 1] : tensor<2x!tfhe.lwe<"small", 2048>> -> tensor<2x!tfhe.lwe<"big", 4096>>
-    return %2 : tensor<2x!tfhe.lwe<"big", 4096>>
+  func.func @server(%x: tensor<2x!tfhe.lwe<big, 1024>>) -> tensor<2x!tfhe.lwe<big, 4096>> attributes {cml.inputs = ["x"], cml.input_shapes = [array<i64: 1, 2>], cml.input_lows = [array<i64: 0, 0>], cml.input_highs = [array<i64: 3, 3>], cml.outputs = ["y"], cml.output_shapes = [array<i64: 1, 2>], cml.output_lows = [array<i64: 0, 0>], cml.output_highs = [array<i64: 1, 1>]} {
+    %0 = tfhe.linear %x weights dense<[[1, -2], [0, 1]]> : tensor<2x2xi64> bias [0, -7] : tensor<2x!tfhe.lwe<big, 1024>> -> tensor<2x!tfhe.lwe<big, 2048>>
+    %1 = tfhe.keyswitch %0 : tensor<2x!tfhe.lwe<big, 2048>> -> tensor<2x!tfhe.lwe<small 0, 2048>>
+    %2 = tfhe.bootstrap %1 lookup 0: fold extension 2 tolerance 1 tables [array<i64: 0, 1>, array<i64: -5>] firsts [-1, 3] centers [0, 1] of [0, 1] : tensor<2x!tfhe.lwe<small 0, 2048>> -> tensor<2x!tfhe.lwe<big, 4096>>
+    %3 = tfhe.combine %2, %0 weights [1, -1] bias [0, 3] : tensor<2x!tfhe.lwe<big, 4096>>, tensor<2x!tfhe.lwe<big, 2048>> -> tensor<2x!tfhe.lwe<big, 4096>>
+    return %3 : tensor<2x!tfhe.lwe<big, 4096>>
   }
 }
 "#;
@@ -91,7 +92,7 @@ fn garbage_is_refused() {
     assert!(!survives(b"module { nn.\xff\xfe }"));
     // The escape makes bytes that are no UTF-8, and the error quotes them.
     assert!(!survives(br#"func.func private @f(!quant."\FF\FE"<i8>)"#));
-    assert!(!survives(br#"func.func private @f(tensor<1x!tfhe.lwe<"\FF", 8>>)"#));
+    assert!(!survives(br#"func.func private @f(tensor<1x!tfhe.lwe<\FF, 8>>)"#));
     assert!(!survives(b"func.func @f() { return }\0 func.func @g() { return }"));
 }
 

@@ -2,16 +2,16 @@
 
 use crate::context_with_errors;
 use cml_dialects::ffi::{
-    QuantParts, eint, eint_range, lwe, lwe_parts, parameters_parts, quant_parts, quant_type,
+    QuantParts, eint, eint_range, lwe, lwe_parts, parameters_parts, quant_parts, quant_type, set_attribute,
 };
-use cml_dialects::ir::{Make, NewOp, tensor_of};
-use cml_dialects::tfhe::{Key, list, parameter_set, parameters_attribute};
+use cml_dialects::ir::{Make, NewOp, module_op, tensor_of};
+use cml_dialects::tfhe::{Key, PARAMETERS, list, parameter_sets, parameters_attribute};
 use cml_dialects::{fhe, nn};
 use cml_runtime::program::message::ParameterSet;
 use cml_runtime::units::Spacing;
 use melior::ir::operation::OperationLike;
 use melior::ir::r#type::IntegerType;
-use melior::ir::{Block, Location, Type};
+use melior::ir::{Block, Location, Module, Type};
 use proptest::prelude::*;
 
 fn parts(scales: &[f64], zero_points: &[i64], (lo, hi): (i64, i64)) -> QuantParts {
@@ -77,12 +77,13 @@ proptest! {
     }
 
     #[test]
-    fn ciphertexts_come_back_or_are_refused(big: bool, spacing: u64) {
+    fn ciphertexts_come_back_or_are_refused(set in prop::option::of(any::<u32>()), spacing: u64) {
         let (context, _) = context_with_errors();
         let possible = i64::try_from(spacing).ok().filter(|spacing| *spacing > 0);
-        let parts = possible.and_then(|spacing| lwe(Location::unknown(&context), big, spacing)).and_then(lwe_parts);
-        prop_assert_eq!(parts, possible.map(|spacing| (big, spacing)));
-        let key = if big { Key::Big } else { Key::Small };
+        let possible = possible.filter(|_| set.is_none_or(|set| i32::try_from(set).is_ok()));
+        let parts = possible.and_then(|spacing| lwe(Location::unknown(&context), set, spacing)).and_then(lwe_parts);
+        prop_assert_eq!(parts, possible.map(|spacing| (set, spacing)));
+        let key = set.map_or(Key::Big, Key::Small);
         prop_assert_eq!(list(Location::unknown(&context), 3, key, Spacing(spacing)).is_ok(), possible.is_some());
     }
 
@@ -99,8 +100,17 @@ proptest! {
             lwe_dimension, glwe_dimension, polynomial_size, pbs_base_log, pbs_level, ks_base_log, ks_level,
             lwe_std_dev, glwe_std_dev,
         };
-        match parameters_attribute(Location::unknown(&context), &set) {
-            Ok(attribute) => prop_assert_eq!(parameter_set(attribute), Some(set)),
+        let sets = [set.clone(), set];
+        let module = Module::new(Location::unknown(&context));
+        let root = module_op(&module);
+        prop_assert!(parameter_sets(root).is_err());
+        errors.borrow_mut().clear();
+        match parameters_attribute(&context, Location::unknown(&context), &sets) {
+            Ok(attribute) => {
+                set_attribute(root, PARAMETERS, attribute);
+                prop_assert!(root.verify());
+                prop_assert_eq!(parameter_sets(root).unwrap(), sets);
+            }
             Err(_) => prop_assert_eq!(errors.borrow().len(), 1),
         }
     }

@@ -7,7 +7,7 @@
 use crate::analysis::movement::origins;
 use crate::analysis::shapes::broadcast_index;
 use crate::framework::{PassError, model_error};
-use crate::lookups::{Profile, Unfit};
+use crate::lookups::Profile;
 use crate::parameters::{self, Norms, Problem, Reading};
 use cml_dialects::fhe::{Ranges, ranges};
 use cml_dialects::interpret::{is_movement, lookup_of};
@@ -16,7 +16,7 @@ use cml_dialects::ir::{
     tensor_shape,
 };
 use cml_runtime::reference::message::Table;
-use cml_runtime::units::Spacing;
+use cml_runtime::units::Width;
 use melior::ir::operation::OperationLike;
 use melior::ir::{AttributeLike, OperationRef, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +65,7 @@ impl Form {
     }
 }
 
-/// Lookups of one op that read ranges of about one width.
+/// Lookups of one op whose tables are alike: one form serves them all.
 #[derive(Clone, Debug)]
 pub struct Group {
     /// The ONNX node of the lookup.
@@ -76,16 +76,10 @@ pub struct Group {
     pub forms: Vec<Form>,
     /// The table of each, cut to the range that it reads.
     pub tables: Vec<Table>,
+    /// What forms of lookups depend on in the tables.
+    pub profile: Profile,
     /// Widest measured range, bits, where one is known.
     pub measured_width: Option<u32>,
-}
-
-impl Group {
-    /// Entries of the longest table.
-    #[must_use]
-    pub fn longest(&self) -> u64 {
-        self.tables.iter().map(|table| table.values.len() as u64).max().unwrap_or(1)
-    }
 }
 
 /// One result of the function.
@@ -110,8 +104,6 @@ pub struct LinearForms {
     pub groups: Vec<Group>,
     /// The results.
     pub outputs: Vec<Output>,
-    /// For each list the number of slots in half the torus at its spacing.
-    pub slots: Vec<u64>,
     /// Lookups that turned out constant.
     pub constant_lookups: usize,
 }
@@ -140,7 +132,6 @@ impl LinearForms {
         }
         let mut forms = builder.forms;
         forms.drop_unread();
-        forms.slots = forms.assign_slots();
         Ok(forms)
     }
 
@@ -176,88 +167,33 @@ impl LinearForms {
         self.groups = groups;
     }
 
-    /// The spacing at which a list is encoded.
-    #[must_use]
-    pub fn spacing(&self, list: u32) -> Spacing {
-        Spacing::of_slots(self.slots[list as usize])
-    }
-
-    /// The spacing at which a group is read: a multiple of that of its sources, as large as its tables leave room for.
-    #[must_use]
-    pub fn read_spacing(&self, group: &Group) -> Spacing {
-        let slots = lists(&group.forms).first().map_or(1, |list| self.slots[*list as usize]);
-        Spacing(Spacing::of_slots(slots).0 * (slots / group.longest()).max(1))
-    }
-
-    /// The spacing at which an output is decrypted.
-    #[must_use]
-    pub fn output_spacing(&self, output: &Output) -> Spacing {
-        let list = lists(&output.forms).first().copied();
-        list.map_or(Spacing::of_slots(output_slots(output).max(2)), |list| self.spacing(list))
-    }
-
     /// What the search of parameters looks at.
-    ///
-    /// # Errors
-    /// [`PassError::Model`] for a table that no form of a lookup serves.
-    pub fn problem(&self) -> Result<Problem, PassError> {
-        let refuse =
-            |node: &str, unfit: Unfit| PassError::Model { node: node.to_owned(), message: unfit.to_string() };
-        let group = |group: &Group| {
-            let profiles = group.tables.iter().map(Profile::of);
-            let all = profiles.reduce(|all, next| Ok(all?.merge(&next?))).unwrap_or(Err(Unfit::Empty));
-            let mut profile = all.map_err(|unfit| refuse(&group.node, unfit))?;
-            // A table takes a slot for each entry, and the other half of the torus is free.
-            profile.unpadded = profile.range;
-            Ok(parameters::Group { reading: reading(&group.node, &group.forms), profile })
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        let group = |group: &Group| parameters::Group {
+            reading: reading(&group.node, &group.forms),
+            profile: group.profile.clone(),
         };
         let output = |output: &Output| parameters::Output {
             reading: reading(&output.name, &output.forms),
-            slots: output_slots(output),
+            slots: output.slots(),
         };
-        Ok(Problem {
+        Problem {
             inputs: self.arguments.len(),
-            groups: self.groups.iter().map(group).collect::<Result<_, PassError>>()?,
+            groups: self.groups.iter().map(group).collect(),
             outputs: self.outputs.iter().map(output).collect(),
-        })
-    }
-
-    /// All lists that meet in one sum, or in one group, share a spacing: that of the widest reading.
-    fn assign_slots(&self) -> Vec<u64> {
-        let count = self.arguments.len() + self.groups.len();
-        let mut parent: Vec<usize> = (0..count).collect();
-        let readings = || {
-            self.groups
-                .iter()
-                .map(|group| &group.forms)
-                .chain(self.outputs.iter().map(|output| &output.forms))
-        };
-        for forms in readings() {
-            let lists = lists(forms);
-            for pair in lists.windows(2) {
-                let (left, right) = (root(&parent, pair[0] as usize), root(&parent, pair[1] as usize));
-                parent[left.max(right)] = left.min(right);
-            }
         }
-        // Two at least: a spacing of half the torus is no signed 64-bit number.
-        let mut slots = vec![2u64; count];
-        let needs = self.groups.iter().map(|group| (&group.forms, group.longest()));
-        let needs = needs.chain(self.outputs.iter().map(|output| (&output.forms, output_slots(output))));
-        for (forms, need) in needs {
-            if let Some(list) = lists(forms).first() {
-                let root = root(&parent, *list as usize);
-                slots[root] = slots[root].max(need);
-            }
-        }
-        (0..count).map(|list| slots[root(&parent, list)]).collect()
     }
 }
 
-/// A decrypted value needs no padding: its range may fill the torus.
-fn output_slots(output: &Output) -> u64 {
-    let spans =
-        output.ranges.lows.iter().zip(&output.ranges.highs).map(|(lo, hi)| (hi - lo).unsigned_abs() + 1);
-    spans.max().unwrap_or(1).div_ceil(2)
+impl Output {
+    /// Half-torus slots that it needs: a decrypted value needs no padding, so its range may fill the torus.
+    #[must_use]
+    pub fn slots(&self) -> u64 {
+        let spans =
+            self.ranges.lows.iter().zip(&self.ranges.highs).map(|(lo, hi)| (hi - lo).unsigned_abs() + 1);
+        spans.max().unwrap_or(1).div_ceil(2)
+    }
 }
 
 /// With the squared weights of each form, by list.
@@ -270,13 +206,6 @@ fn reading(node: &str, forms: &[Form]) -> Reading {
         norms
     };
     Reading::new(node.to_owned(), forms.iter().map(norms))
-}
-
-fn root(parent: &[usize], mut list: usize) -> usize {
-    while parent[list] != list {
-        list = parent[list];
-    }
-    list
 }
 
 fn sources<'f>(forms: impl Iterator<Item = &'f Form>) -> BTreeSet<Source> {
@@ -405,7 +334,7 @@ impl Builder {
         let measured = measured_widths(input);
         let forms = self.get(op, input)?.clone();
         let mut results = vec![Form::default(); forms.len()];
-        let mut classes: BTreeMap<u32, Vec<Read>> = BTreeMap::new();
+        let mut classes: BTreeMap<Class, (Profile, Vec<Read>)> = BTreeMap::new();
         for (element, form) in forms.iter().enumerate() {
             let table = &lookup.tables[lookup.table_of[element] as usize];
             let (lo, hi) = if form.terms.is_empty() {
@@ -428,26 +357,33 @@ impl Builder {
                 results[element] = Form::source(*source);
                 continue;
             }
-            let class = classes.entry(width_class(read.table.1.len())).or_default();
+            let table = Table { lo: read.table.0, values: read.table.1.clone() };
+            let profile = Profile::of(&table).map_err(|unfit| model_error(op, unfit.to_string()))?;
+            let new = || (profile.clone(), Vec::new());
+            let (merged, class) = classes.entry(Class::of(&profile)).or_insert_with(new);
+            *merged = merged.merge(&profile);
             match class.iter_mut().find(|known| known.form == read.form && known.table == read.table) {
                 Some(known) => known.elements.push(element),
                 None => class.push(read),
             }
         }
-        for members in classes.into_values() {
+        for (profile, members) in classes.into_values() {
             let list = (self.forms.arguments.len() + self.forms.groups.len()) as u32;
             let mut group = Group {
                 node: node_name(op),
                 lookup: self.lookups,
                 forms: Vec::new(),
                 tables: Vec::new(),
+                profile,
                 measured_width: None,
             };
             for (place, read) in members.into_iter().enumerate() {
                 let source = (list, place as u32);
                 for element in read.elements {
                     results[element] = Form::source(source);
-                    group.measured_width = group.measured_width.max(measured.get(element).copied());
+                    let proved = Width::of_range(1, read.table.1.len() as i64).0;
+                    let seen = measured.get(element).map(|width| proved.min(*width));
+                    group.measured_width = group.measured_width.max(seen);
                 }
                 self.known.insert((read.form.clone(), read.table.clone()), source);
                 group.forms.push(read.form);
@@ -487,9 +423,32 @@ fn gcd(mut left: u64, mut right: u64) -> u64 {
     left
 }
 
-/// Half bits: lookups whose tables differ by less than a factor of 1.41 are read alike.
-fn width_class(entries: usize) -> u32 {
-    (2.0 * (entries as f64).log2()).ceil() as u32
+/// Lookups of one class are done in one form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Class {
+    /// Half bits of the range: tables that differ by less than a factor of 1.41 are read alike.
+    range: u32,
+    /// Bits of the transition and of the flat ends that a fold leaves, where the range is wider than that.
+    transition: Option<u32>,
+    /// Bits of the smallest gap, where the range is wide and the transition as well.
+    gap: Option<u32>,
+}
+
+impl Class {
+    /// Half bits from which on a table may be worth a chain of stages; 45 entries and less are read at once.
+    const WIDE: u32 = 12;
+
+    /// Entries that a fold leaves beside the transition, about.
+    const ENDS: u64 = 16;
+
+    fn of(profile: &Profile) -> Self {
+        let half_bits = |entries: u64| (2.0 * (entries.max(1) as f64).log2()).ceil() as u32;
+        let range = half_bits(profile.range);
+        let folded = half_bits(profile.transition.saturating_add(Self::ENDS)).div_ceil(2);
+        let transition = (range >= Self::WIDE && 2 * folded < range).then_some(folded);
+        let has_steps = range >= Self::WIDE && profile.transition > Self::ENDS;
+        Self { range, transition, gap: profile.gap.filter(|_| has_steps).map(u64::ilog2) }
+    }
 }
 
 /// Widths of the measured ranges of a value's elements, where calibration data was run.
@@ -503,7 +462,7 @@ fn measured_widths(value: Value<'_, '_>) -> Vec<u32> {
     else {
         return Vec::new();
     };
-    lows.iter().zip(highs).map(|(lo, hi)| cml_runtime::units::Width::of_range(*lo, *hi).0).collect()
+    lows.iter().zip(highs).map(|(lo, hi)| Width::of_range(*lo, *hi).0).collect()
 }
 
 fn scaled(form: &Form, factor: i64) -> Form {
@@ -517,12 +476,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_reading_has_the_squared_weights_of_each_list() {
+        let terms = BTreeMap::from([((0, 0), 1), ((0, 3), -2), ((1, 0), 3)]);
+        let found = reading("fc", &[Form { terms, constant: 5 }]);
+        assert_eq!((found.count, found.rows), (1, vec![Norms::from([(0, 5.0), (1, 9.0)])]));
+    }
+
+    #[test]
     fn a_source_used_twice_is_one_source_of_noise() {
         let mut twice = Form::source((0, 0));
         twice.add(&Form::source((0, 0)), 1);
         assert_eq!(twice.terms, BTreeMap::from([((0, 0), 2)]));
         twice.add(&Form::source((0, 0)), -2);
         assert!(twice.terms.is_empty());
+    }
+
+    fn profile(entries: i64, value: impl Fn(i64) -> i64) -> Profile {
+        Profile::of(&Table { lo: 0, values: (0..entries).map(value).collect() }).unwrap()
     }
 
     #[test]
@@ -543,7 +513,25 @@ mod tests {
     }
 
     #[test]
-    fn width_classes_are_half_bits() {
-        assert_eq!([64, 63, 46, 45, 33, 32].map(width_class), [12, 12, 12, 11, 11, 10]);
+    fn narrow_tables_are_told_apart_by_half_bits_of_their_range() {
+        let range = |entries| Class::of(&profile(entries, |x| x)).range;
+        assert_eq!([64, 63, 46, 45, 33, 32].map(range), [12, 12, 12, 11, 11, 10]);
+        let [ramp, step] = [profile(32, |x| x), profile(32, |x| x / 16)];
+        assert_eq!(Class::of(&ramp), Class::of(&step));
+    }
+
+    #[test]
+    fn wide_tables_are_told_apart_by_their_steps() {
+        let steps = |gap: i64| move |x: i64| ((x - 20) / gap).clamp(0, 4);
+        let class = |entries, gap| {
+            let found = Class::of(&profile(entries, steps(gap)));
+            (found.transition, found.gap)
+        };
+        assert_eq!(class(400, 2), (Some(5), None));
+        assert_eq!(class(400, 4), (Some(5), None));
+        assert_eq!(class(400, 20), (Some(7), Some(4)));
+        // Nothing to fold.
+        assert_eq!(class(64, 20), (None, Some(4)));
+        assert_eq!(class(40, 4), (None, None));
     }
 }

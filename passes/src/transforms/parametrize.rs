@@ -1,23 +1,26 @@
-//! Choose the key set, and for each group of lookups the number of accumulators.
+//! Choose the key sets, and for each group of lookups its form, key sets, extensions and spacing.
 //!
 //! Before: a module with `@server` at level `fhe`
-//! After:  the same, with `tfhe.parameters` on the module and `cml.extensions` on each `fhe.lookup`
+//! After:  the same, with `tfhe.parameters` on the module, `cml.spacings` on `@server`, and `cml.forms`, `cml.spacings` and
+//!         `cml.stage_milliseconds` on each `fhe.lookup`
 //!
-//! One key set serves every width of the program: the extended bootstrap takes the widths apart. The search minimises predicted
-//! seconds on a machine's cost table, under the failure budget of the whole inference and at 128 bits of security or more.
+//! A few key sets serve the whole program: all write under one big key, each has a small key of its own. The search minimises
+//! predicted seconds on a machine's cost table, under the failure budget of the whole inference and at 128 bits of security or
+//! more.
 
 use crate::analysis::linear_forms::LinearForms;
-use crate::conversions::fhe_to_tfhe::{EXTENSIONS, lookup_ops};
+use crate::conversions::fhe_to_tfhe::{FORMS, SPACINGS, STAGE_MILLISECONDS, lookup_ops};
 use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, model_error};
-use crate::parameters::{Budget, Machine, Options, search};
+use crate::parameters::{Budget, Chosen, Machine, Options, search};
 use cml_dialects::ffi::set_attribute;
 use cml_dialects::ir::{Function, Make};
 use cml_dialects::qnn::SERVER;
 use cml_dialects::tfhe::{PARAMETERS, parameters_attribute};
-use cml_runtime::units::Log2Probability;
+use cml_runtime::program::message::ParameterSet;
+use cml_runtime::units::{Log2Probability, Spacing};
 use melior::Context;
-use melior::ir::OperationRef;
 use melior::ir::operation::OperationLike;
+use melior::ir::{Attribute, OperationRef};
 use std::path::Path;
 
 /// Attribute of the module: the budget of one inference, log2.
@@ -31,14 +34,15 @@ pub const PREDICTED_SECONDS: &str = "cml.predicted_seconds";
 pub struct Parametrize {
     budget: Budget,
     machine: Option<String>,
+    options: Options,
 }
 
 impl Pass for Parametrize {
     const INFO: PassInfo = PassInfo {
         name: "cml-parametrize",
-        summary: "Search for one key set that serves every lookup",
-        description: "Minimises the predicted seconds of one inference over dimensions, decompositions and extensions, under the failure \
-            budget and at no less than 128 bits of security. Where nothing fits, the error names the lookup and what would help.",
+        summary: "Search for key sets, and for a form of each lookup",
+        description: "Minimises the predicted seconds of one inference over forms of lookups, key sets, extensions and spacings, under the \
+            failure budget and at no less than 128 bits of security. Where nothing fits, the error names the lookup and what would help.",
         options: &[
             PassOption {
                 name: "p-error",
@@ -55,6 +59,17 @@ impl Pass for Parametrize {
                 description: "Cost table of a machine; the shipped one by default",
                 default: "",
             },
+            PassOption {
+                name: "one-ring",
+                description: "All key sets read the big key as polynomials of one size: true or false",
+                default: "false",
+            },
+            PassOption { name: "key-sets", description: "Most key sets, 1 to 4", default: "4" },
+            PassOption {
+                name: "chains",
+                description: "A lookup may be a chain of stages: true or false",
+                default: "true",
+            },
         ],
         preserves: Preserves::Exactly,
     };
@@ -64,7 +79,14 @@ impl Pass for Parametrize {
         if budget.inference.is_none() && budget.per_lookup.is_none() {
             budget.inference = Some(Log2Probability(-40.0));
         }
-        Ok(Self { budget, machine: Some(values[2].to_owned()).filter(|path| !path.is_empty()) })
+        let key_sets = values[4].parse().ok().filter(|sets| (1..=Options::MAX_KEY_SETS).contains(sets));
+        let options = Options {
+            one_ring: switch("one-ring", values[3])?,
+            key_sets: key_sets.ok_or_else(|| format!("key-sets is 1 to 4, found `{}`", values[4]))?,
+            chains: switch("chains", values[5])?,
+        };
+        let machine = Some(values[2].to_owned()).filter(|path| !path.is_empty());
+        Ok(Self { budget, machine, options })
     }
 
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
@@ -75,10 +97,10 @@ impl Pass for Parametrize {
             Some(path) => Machine::load(Path::new(path)).map_err(refuse)?,
             None => Machine::default_table(),
         };
-        let options = Options { one_ring: true, key_sets: 1, chains: false };
-        let solution = search(&forms.problem()?, self.budget, &machine, options).map_err(refuse)?;
+        let solution = search(&forms.problem(), self.budget, &machine, self.options).map_err(refuse)?;
         let make = Make(context);
-        set_attribute(module, PARAMETERS, parameters_attribute(module.location(), &solution.key_sets[0])?);
+        let sets = &solution.key_sets;
+        set_attribute(module, PARAMETERS, parameters_attribute(context, module.location(), sets)?);
         set_attribute(module, PREDICTED_SECONDS, make.f64(solution.seconds));
         for (name, budget) in [(P_ERROR, self.budget.inference), (P_ERROR_PER_LOOKUP, self.budget.per_lookup)]
         {
@@ -86,18 +108,42 @@ impl Pass for Parametrize {
                 set_attribute(module, name, make.f64(budget.0));
             }
         }
+        set_attribute(server.op, SPACINGS, spacings(make, solution.spacings.iter().copied()));
         let ops = lookup_ops(server, forms.groups.last().map_or(0, |group| group.lookup + 1))?;
         for (number, op) in ops.into_iter().enumerate() {
             let groups =
                 forms.groups.iter().zip(&solution.groups).filter(|(group, _)| group.lookup == number);
-            let extensions: Vec<i64> =
-                groups.map(|(_, chosen)| i64::from(chosen.form.stages[0].extension)).collect();
-            if !extensions.is_empty() {
-                set_attribute(op, EXTENSIONS, make.i64_array(&extensions));
+            let chosen: Vec<&Chosen> = groups.map(|(_, chosen)| chosen).collect();
+            if chosen.is_empty() {
+                continue;
             }
+            let texts: Vec<String> = chosen.iter().map(|chosen| chosen.form.to_string()).collect();
+            let times: Vec<Attribute<'c>> =
+                chosen.iter().map(|chosen| make.f64_array(&milliseconds(chosen, sets, &machine))).collect();
+            set_attribute(op, FORMS, make.strings(&texts));
+            set_attribute(op, SPACINGS, spacings(make, chosen.iter().map(|chosen| chosen.spacing)));
+            set_attribute(op, STAGE_MILLISECONDS, make.array(&times));
         }
         Ok(())
     }
+}
+
+fn switch(name: &str, value: &str) -> Result<bool, String> {
+    value.parse().map_err(|_| format!("{name} is true or false, found `{value}`"))
+}
+
+fn spacings<'c>(make: Make<'c>, spacings: impl Iterator<Item = Spacing>) -> Attribute<'c> {
+    // All are below half the torus.
+    make.i64_array(&spacings.map(|spacing| spacing.0 as i64).collect::<Vec<_>>())
+}
+
+/// Of one lookup on one core: for each stage those of its keyswitch, then of one rotation.
+fn milliseconds(chosen: &Chosen, sets: &[ParameterSet], machine: &Machine) -> Vec<f64> {
+    let of_stage = |stage: &crate::lookups::Stage| {
+        let set = &sets[stage.key as usize];
+        [machine.keyswitch(set), machine.bootstrap(set, stage.extension).unwrap_or_default()]
+    };
+    chosen.form.stages.iter().flat_map(of_stage).map(|nanoseconds| nanoseconds * 1e-6).collect()
 }
 
 /// `2^-40`, `2**-40`, or a number between 0 and 1; nothing for an empty text.

@@ -5,11 +5,11 @@ use super::message::Bootstrap;
 /// Names the modulus-switched ciphertexts that a bootstrap reads. Keyswitch and modulus switch are deterministic: where the
 /// value, the key, the positions and the first entry of each element's table are the same, so is the phase with its noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PhaseId([u8; blake3::OUT_LEN]);
+pub struct PhaseId([u8; blake3::OUT_LEN]);
 
 impl Bootstrap {
     /// The phase that it reads; the bootstrap must have passed its check.
-    pub(crate) fn phase(&self) -> PhaseId {
+    pub fn phase(&self) -> PhaseId {
         let mut hasher = blake3::Hasher::new();
         for number in [self.input, self.key, self.extension] {
             hasher.update(&number.to_le_bytes());

@@ -85,6 +85,9 @@ pub(crate) struct CompileArguments {
     /// Failure probability of each lookup and each decrypted output
     #[arg(long, value_name = "P")]
     pub(crate) p_error_per_lookup: Option<Probability>,
+    /// All bootstrapping keys in one ring: a more conservative security assumption, and slower lookups
+    #[arg(long)]
+    pub(crate) one_ring: bool,
     /// What the client may send, enforced there: LO:HI, or LO:HI,LO:HI,.. for each feature
     #[arg(long, value_name = "[NAME=]LO:HI", allow_hyphen_values = true)]
     pub(crate) input_range: Vec<InputRange>,

@@ -132,6 +132,9 @@ pub(crate) struct Options {
     /// Failure budget of one lookup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) p_error_per_lookup_log2: Option<f64>,
+    /// All key sets read the big key as polynomials of one size.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) one_ring: bool,
     /// What the client may send, by input; the empty name stands for every input.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) input_ranges: BTreeMap<String, Vec<(f32, f32)>>,
@@ -172,6 +175,7 @@ impl Options {
         let given = [
             budget("p-error", self.p_error_log2),
             budget("p-error-per-lookup", self.p_error_per_lookup_log2),
+            self.one_ring.then(|| "one-ring=true".to_owned()),
         ];
         given.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }

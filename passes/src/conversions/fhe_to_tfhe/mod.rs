@@ -1,13 +1,18 @@
 //! Encrypted integers to ciphertexts, keyswitches and bootstraps.
 //!
 //! Before: `fhe.matmul`, `fhe.lookup` on tensors of `!fhe.eint`
-//! After:  `tfhe.linear`, `tfhe.keyswitch`, `tfhe.bootstrap` on lists of `!tfhe.lwe`
+//! After:  `tfhe.linear`, `tfhe.combine`, `tfhe.keyswitch`, `tfhe.bootstrap` on lists of `!tfhe.lwe`
 //!
-//! Everything linear between two lookups becomes one `tfhe.linear` for each group of lookups of one width; what is constant
-//! vanishes into its bias. Requires: `cml-parametrize`. Guarantees: `@server` has only `tfhe` ops.
+//! Everything linear between two lookups becomes one `tfhe.linear` for each group of lookups that are done alike; what is
+//! constant vanishes into its bias. Each group becomes the chain of bootstraps and sums that its form says, one op for all of
+//! its lookups. Requires: `cml-parametrize`. Guarantees: `@server` has only `tfhe` ops.
+
+mod chain;
 
 use crate::analysis::linear_forms::{Form, Group, LinearForms, Output, lists};
 use crate::framework::{Pass, PassError, PassInfo, Preserves, model_error};
+use crate::lookups::{self, Node};
+use chain::{Chain, Start};
 use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, ranges};
 use cml_dialects::ir::{
     Attributes, Function, Make, NewOp, Signature, build_function, expected, op_name, replace_function,
@@ -22,10 +27,18 @@ use melior::ir::operation::OperationLike;
 use melior::ir::{Block, Location, OperationRef, Value};
 use std::collections::BTreeMap;
 
-/// Attribute of `fhe.lookup`: log2 of the number of accumulators for each of its groups, in order of width.
-pub const EXTENSIONS: &str = "cml.extensions";
+/// Attribute of `@server`: the spacing of each list (arguments, then groups). Attribute of `fhe.lookup`: the spacing at which
+/// each of its groups is read.
+pub const SPACINGS: &str = "cml.spacings";
+/// Attribute of `fhe.lookup`: the form of each of its groups, in order of their class.
+pub const FORMS: &str = "cml.forms";
+/// Attribute of `fhe.lookup`: for each of its groups, and each stage of it, the predicted milliseconds of a keyswitch and of a
+/// rotation.
+pub const STAGE_MILLISECONDS: &str = "cml.stage_milliseconds";
 /// Attribute of `tfhe.bootstrap`: width of the widest measured range, bits.
 pub const MEASURED_WIDTH: &str = "cml.measured_width";
+/// Attribute of `tfhe.bootstrap`: the milliseconds of one element on one core.
+pub const PREDICTED_MILLISECONDS: &str = "cml.predicted_milliseconds";
 
 /// See the module's text.
 pub struct FheToTfhe;
@@ -34,8 +47,8 @@ impl Pass for FheToTfhe {
     const INFO: PassInfo = PassInfo {
         name: "cml-fhe-to-tfhe",
         summary: "Lower @server to linear maps and bootstraps",
-        description: "Linear ops collapse into one affine map for each group of lookups of one width; lookups become a keyswitch and a \
-            bootstrap with the extension that `cml-parametrize` chose.",
+        description: "Linear ops collapse into one affine map for each group of lookups that are done alike; a group becomes the keyswitches, \
+            bootstraps and sums of the form that `cml-parametrize` chose for it.",
         options: &[],
         preserves: Preserves::Exactly,
     };
@@ -49,16 +62,18 @@ impl Pass for FheToTfhe {
         if !module.has_attribute(PARAMETERS) {
             return Err(model_error(
                 module,
-                "has no key set: run `cml-parametrize` before `cml-fhe-to-tfhe`",
+                "has no key sets: run `cml-parametrize` before `cml-fhe-to-tfhe`",
             ));
         }
         let forms = LinearForms::of(server)?;
-        let extensions = extensions(server, &forms)?;
-        let signature = signature(context, server, &forms)?;
+        let spacings = spacings_of(server.op, forms.arguments.len() + forms.groups.len())?;
+        let chosen = chosen(server, &forms)?;
+        let signature = signature(context, server, &forms, &spacings)?;
         let new = build_function(context, &signature, |block, arguments| {
-            let mut lowering = Lowering { context, block, forms: &forms, lists: arguments.to_vec() };
-            for (group, extension) in forms.groups.iter().zip(&extensions) {
-                lowering.group(group, *extension)?;
+            let lists = arguments.to_vec();
+            let mut lowering = Lowering { context, block, forms: &forms, spacings: &spacings, lists };
+            for (number, (group, chosen)) in forms.groups.iter().zip(&chosen).enumerate() {
+                lowering.group(number, group, chosen)?;
             }
             forms.outputs.iter().map(|output| lowering.output(output)).collect::<Result<Vec<_>, PassError>>()
         })?;
@@ -67,20 +82,50 @@ impl Pass for FheToTfhe {
     }
 }
 
-/// The extension of each group, from the attributes of the lookups.
-fn extensions(server: Function<'_, '_>, forms: &LinearForms) -> Result<Vec<i64>, PassError> {
+/// How a group is looked up.
+struct Chosen {
+    form: lookups::Form,
+    /// At which it reads.
+    spacing: Spacing,
+    /// For each stage the milliseconds of a keyswitch and of a rotation, where they were predicted.
+    milliseconds: Vec<[f64; 2]>,
+}
+
+/// As many spacings as `count`, from the op's attribute.
+fn spacings_of(op: OperationRef<'_, '_>, count: usize) -> Result<Vec<Spacing>, PassError> {
+    let stated = Attributes(op).i64_array(SPACINGS).ok();
+    let stated: Option<Vec<Spacing>> = stated
+        .filter(|stated| stated.len() == count)
+        .and_then(|stated| stated.iter().map(|spacing| u64::try_from(*spacing).ok().map(Spacing)).collect());
+    stated.ok_or_else(|| {
+        let help =
+            format!("expected `{SPACINGS}` of {count} lists: run `cml-parametrize` before `cml-fhe-to-tfhe`");
+        model_error(op, help)
+    })
+}
+
+/// The form of each group, from the attributes of the lookups.
+fn chosen(server: Function<'_, '_>, forms: &LinearForms) -> Result<Vec<Chosen>, PassError> {
     let mut all = Vec::new();
-    for (number, op) in server.ops().into_iter().filter(|op| op_name(*op) == "fhe.lookup").enumerate() {
+    for (number, op) in lookup_ops(server, 0)?.into_iter().enumerate() {
         let count = forms.groups.iter().filter(|group| group.lookup == number).count();
         if count == 0 {
             continue;
         }
-        let stated = Attributes(op).i64_array(EXTENSIONS).ok().filter(|stated| stated.len() == count);
-        let stated = stated.ok_or_else(|| {
-            let help = format!("expected `{EXTENSIONS}` for its {count} groups: run `cml-parametrize` before `cml-fhe-to-tfhe`");
-            model_error(op, help)
-        })?;
-        all.extend_from_slice(stated);
+        let help = |reason: &str| {
+            let run = "run `cml-parametrize` before `cml-fhe-to-tfhe`";
+            model_error(op, format!("expected `{FORMS}` for its {count} groups{reason}: {run}"))
+        };
+        let attributes = Attributes(op);
+        let stated = attributes.strings(FORMS).ok().filter(|stated| stated.len() == count);
+        let times = attributes.f64_arrays(STAGE_MILLISECONDS).unwrap_or_default();
+        let stated = stated.ok_or_else(|| help(""))?;
+        for (group, (text, spacing)) in stated.iter().zip(spacings_of(op, count)?).enumerate() {
+            let form = text.parse().map_err(|error: lookups::ParseFormError| help(&format!(" ({error})")))?;
+            let times = times.get(group).copied().unwrap_or_default();
+            let milliseconds = times.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect();
+            all.push(Chosen { form, spacing, milliseconds });
+        }
     }
     Ok(all)
 }
@@ -89,6 +134,7 @@ fn signature<'c>(
     context: &'c Context,
     server: Function<'c, '_>,
     forms: &LinearForms,
+    spacings: &[Spacing],
 ) -> Result<Signature<'c>, PassError> {
     let make = Make(context);
     let place = server.op.location();
@@ -105,7 +151,7 @@ fn signature<'c>(
             }
             _ => (hull.lows, hull.highs),
         };
-        inputs.push(list(place, forms.arguments[number], Key::Big, forms.spacing(number as u32))?);
+        inputs.push(list(place, forms.arguments[number], Key::Big, spacings[number])?);
         shapes.push(signed(&shape));
         lows.push(low);
         highs.push(high);
@@ -130,19 +176,21 @@ fn signature<'c>(
     })
 }
 
+fn place<'c>(context: &'c Context, node: &str) -> Location<'c> {
+    Location::name(context, node, Location::unknown(context))
+}
+
 struct Lowering<'c, 'b, 'f> {
     context: &'c Context,
     block: &'b Block<'c>,
     forms: &'f LinearForms,
+    /// For each list.
+    spacings: &'f [Spacing],
     /// The value of each list made so far.
     lists: Vec<Value<'c, 'b>>,
 }
 
 impl<'c, 'b> Lowering<'c, 'b, '_> {
-    fn place(&self, node: &str) -> Location<'c> {
-        Location::name(self.context, node, Location::unknown(self.context))
-    }
-
     fn size(&self, list: u32) -> usize {
         let arguments = self.forms.arguments.len();
         let list = list as usize;
@@ -168,7 +216,7 @@ impl<'c, 'b> Lowering<'c, 'b, '_> {
             columns += self.size(*list);
         }
         let identity = used.len() == 1
-            && self.forms.spacing(used[0]) == spacing
+            && self.spacings[used[0] as usize] == spacing
             && forms.len() == columns
             && forms.iter().enumerate().all(|(row, form)| {
                 form.constant == 0
@@ -200,46 +248,48 @@ impl<'c, 'b> Lowering<'c, 'b, '_> {
         Ok(new.append(self.context, self.block)?)
     }
 
-    fn group(&mut self, group: &Group, extension: i64) -> Result<(), PassError> {
-        let place = self.place(&group.node);
-        let make = Make(self.context);
-        let (count, read) = (group.forms.len(), self.forms.read_spacing(group));
-        let sums = self.linear(place, &group.forms, read)?;
-        let switched = NewOp::new("tfhe.keyswitch", place)
-            .operands(&[sums])
-            .result(list(place, count, Key::Small, read)?)
-            .append(self.context, self.block)?;
-        let mut tables: Vec<&Table> = Vec::new();
-        let mut table_of = Vec::new();
-        for table in &group.tables {
-            let known = tables.iter().position(|known| *known == table);
-            table_of.push(known.unwrap_or(tables.len()) as i64);
-            if known.is_none() {
-                tables.push(table);
-            }
-        }
-        let values: Vec<&[i64]> = tables.iter().map(|table| table.values.as_slice()).collect();
-        let firsts: Vec<i64> = tables.iter().map(|table| table.lo).collect();
-        let own = self.lists.len() as u32;
-        let bootstrapped = NewOp::new("tfhe.bootstrap", place)
-            .operands(&[switched])
-            .attribute("extension", make.i64(extension))
-            .attribute("tables", make.i64_arrays(&values))
-            .attribute("firsts", make.i64_array(&firsts))
-            .attribute("table_of", make.i64_array(&table_of))
-            .optional(MEASURED_WIDTH, group.measured_width.map(|width| make.i64(i64::from(width))))
-            .result(list(place, count, Key::Big, self.forms.spacing(own))?)
-            .append(self.context, self.block)?;
-        self.lists.push(bootstrapped);
+    /// The chain of a group's form: one op for each of its nodes.
+    fn group(&mut self, number: usize, group: &Group, chosen: &Chosen) -> Result<(), PassError> {
+        let place = place(self.context, &group.node);
+        let (read, output) = (chosen.spacing, self.spacings[self.lists.len()]);
+        let refuse = |message: String| PassError::Model { node: group.node.clone(), message };
+        let chain = |table: &Table| {
+            let nodes = chosen.form.nodes(table, read, output);
+            let nodes = nodes.map_err(|unfit| refuse(format!("form `{}`: {unfit}", chosen.form)))?;
+            lookups::verify(&nodes, table, read).map_err(|wrong| {
+                refuse(format!(
+                    "form `{}` is not exact: {wrong}; this is a defect of the compiler",
+                    chosen.form
+                ))
+            })?;
+            Ok(nodes)
+        };
+        let chains: Vec<Vec<Node>> = group.tables.iter().map(chain).collect::<Result<_, PassError>>()?;
+        let value = (self.linear(place, &group.forms, read)?, read);
+        let milliseconds = &chosen.milliseconds;
+        let chain = Chain::new(Start {
+            context: self.context,
+            block: self.block,
+            number,
+            group,
+            milliseconds,
+            value,
+        });
+        self.lists.push(chain.lower(&chains)?);
         Ok(())
     }
 
     fn output(&self, output: &Output) -> Result<Value<'c, 'b>, PassError> {
-        if lists(&output.forms).is_empty() {
-            let message = "does not depend on any encrypted value: its result is a constant".to_owned();
-            return Err(PassError::Model { node: output.name.clone(), message });
+        match lists(&output.forms).first() {
+            Some(list) => {
+                let spacing = self.spacings[*list as usize];
+                self.linear(place(self.context, &output.name), &output.forms, spacing)
+            }
+            None => {
+                let message = "does not depend on any encrypted value: its result is a constant".to_owned();
+                Err(PassError::Model { node: output.name.clone(), message })
+            }
         }
-        self.linear(self.place(&output.name), &output.forms, self.forms.output_spacing(output))
     }
 }
 
