@@ -154,9 +154,9 @@ impl Report {
         let readings = Reading::all(server)?;
         let lookups = readings.values().map(|readings| Lookup::of(readings, client, &summary, predicted));
         let lookups = lookups.collect::<Result<Vec<_>, _>>()?;
-        let outputs: Vec<&Event> = client.events.iter().filter(|event| event.extension.is_none()).collect();
+        let decrypted: Vec<&Event> = client.events.iter().filter(|event| event.extension.is_none()).collect();
         let of_outputs =
-            outputs.iter().map(|event| Ok(assess(event, sets)?.all)).collect::<Result<Vec<_>, Error>>()?;
+            decrypted.iter().map(|event| Ok(assess(event, sets)?.all)).collect::<Result<Vec<_>, Error>>()?;
         Ok(Self {
             format_version: FORMAT_VERSION,
             model: client.model.clone(),
@@ -171,7 +171,7 @@ impl Report {
                 .map(|lookup| u64::from(lookup.count) * u64::from(lookup.rotations))
                 .sum(),
             max_accumulator_bits: lookups.iter().map(|lookup| lookup.width).max().unwrap_or(0),
-            max_output_bits: outputs.iter().map(|event| event.width).max().unwrap_or(0),
+            max_output_bits: decrypted.iter().map(|event| event.width).max().unwrap_or(0),
             lookups,
             outputs_p_error_log2: finite(Log2Probability::sum(of_outputs)),
             parameter_sets: sets.iter().map(Parameters::of).collect(),
