@@ -7,7 +7,8 @@
 use crate::analysis::movement::origins;
 use crate::analysis::shapes::broadcast_index;
 use crate::framework::{PassError, model_error};
-use crate::parameters::{Demand, DemandKind};
+use crate::lookups::{Profile, Unfit};
+use crate::parameters::{self, Norms, Problem, Reading};
 use cml_dialects::fhe::{Ranges, ranges};
 use cml_dialects::interpret::{is_movement, lookup_of};
 use cml_dialects::ir::{
@@ -195,41 +196,30 @@ impl LinearForms {
         list.map_or(Spacing::of_slots(output_slots(output).max(2)), |list| self.spacing(list))
     }
 
-    /// What the key set must achieve: one demand for each group, then one for each output.
-    #[must_use]
-    pub fn demands(&self) -> Vec<Demand> {
-        let mut demands = Vec::new();
-        for group in &self.groups {
-            let read = self.read_spacing(group);
-            demands.push(self.demand(&group.node, &group.forms, read, DemandKind::Lookup));
-        }
-        for output in &self.outputs {
-            let read = self.output_spacing(output);
-            demands.push(self.demand(&output.name, &output.forms, read, DemandKind::Output));
-        }
-        demands
-    }
-
-    fn demand(&self, node: &str, forms: &[Form], read: Spacing, kind: DemandKind) -> Demand {
-        let (mut inputs, mut bootstraps) = (0f64, 0f64);
-        for form in forms {
-            let (mut input, mut bootstrap) = (0f64, 0f64);
-            for ((list, _), weight) in &form.terms {
-                let factor = (read.0 / self.spacing(*list).0) as f64;
-                let norm = (*weight as f64 * factor).powi(2);
-                *(if (*list as usize) < self.arguments.len() { &mut input } else { &mut bootstrap }) += norm;
-            }
-            inputs = inputs.max(input);
-            bootstraps = bootstraps.max(bootstrap);
-        }
-        Demand {
-            node: node.to_owned(),
-            count: forms.len() as u32,
-            norm2_squared_inputs: inputs,
-            norm2_squared_bootstraps: bootstraps,
-            spacing: read,
-            kind,
-        }
+    /// What the search of parameters looks at.
+    ///
+    /// # Errors
+    /// [`PassError::Model`] for a table that no form of a lookup serves.
+    pub fn problem(&self) -> Result<Problem, PassError> {
+        let refuse =
+            |node: &str, unfit: Unfit| PassError::Model { node: node.to_owned(), message: unfit.to_string() };
+        let group = |group: &Group| {
+            let profiles = group.tables.iter().map(Profile::of);
+            let all = profiles.reduce(|all, next| Ok(all?.merge(&next?))).unwrap_or(Err(Unfit::Empty));
+            let mut profile = all.map_err(|unfit| refuse(&group.node, unfit))?;
+            // A table takes a slot for each entry, and the other half of the torus is free.
+            profile.unpadded = profile.range;
+            Ok(parameters::Group { reading: reading(&group.node, &group.forms), profile })
+        };
+        let output = |output: &Output| parameters::Output {
+            reading: reading(&output.name, &output.forms),
+            slots: output_slots(output),
+        };
+        Ok(Problem {
+            inputs: self.arguments.len(),
+            groups: self.groups.iter().map(group).collect::<Result<_, PassError>>()?,
+            outputs: self.outputs.iter().map(output).collect(),
+        })
     }
 
     /// All lists that meet in one sum, or in one group, share a spacing: that of the widest reading.
@@ -268,6 +258,18 @@ fn output_slots(output: &Output) -> u64 {
     let spans =
         output.ranges.lows.iter().zip(&output.ranges.highs).map(|(lo, hi)| (hi - lo).unsigned_abs() + 1);
     spans.max().unwrap_or(1).div_ceil(2)
+}
+
+/// With the squared weights of each form, by list.
+fn reading(node: &str, forms: &[Form]) -> Reading {
+    let norms = |form: &Form| {
+        let mut norms = Norms::new();
+        for ((list, _), weight) in &form.terms {
+            *norms.entry(*list).or_default() += (*weight as f64).powi(2);
+        }
+        norms
+    };
+    Reading::new(node.to_owned(), forms.iter().map(norms))
 }
 
 fn root(parent: &[usize], mut list: usize) -> usize {

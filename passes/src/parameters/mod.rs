@@ -1,19 +1,33 @@
-//! The search for a key set: parameters for which a program keeps its failure budget and costs least.
+//! The search for key sets and forms: what a program's lookups are made of, so that it keeps its failure budget and costs least.
 //!
 //! Pure numbers, no IR. Noise, security and failure are the formulas of `cml_runtime::parameters`, that client and server
 //! check a program with; costs come from a [`Machine`]. `README.md` beside this file says how the search works.
 
+mod account;
 mod assign;
+mod choose;
+mod design;
+mod fit;
 mod machine;
+mod medians;
+mod plan;
+mod polish;
+mod problem;
 mod refusal;
-mod solver;
+mod ring;
+mod single;
+mod solve;
 mod space;
+mod supply;
 #[cfg(test)]
 mod tests;
 
 pub use machine::{Machine, Polynomials, sorted_components};
-pub use solver::{Solution, search};
+pub use problem::{Group, Norms, Output, Problem, Reading};
+pub use solve::search;
 
+use crate::lookups::Form;
+use cml_runtime::program::message::ParameterSet;
 use cml_runtime::units::{Log2Probability, Spacing};
 use std::path::PathBuf;
 
@@ -26,21 +40,57 @@ pub enum DemandKind {
     Output,
 }
 
-/// Phases that are read alike: all elements of one group of lookups, or of one output.
+/// What the search may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// All key sets read the big key as polynomials of one size.
+    pub one_ring: bool,
+    /// Most key sets, 1 to 4.
+    pub key_sets: usize,
+    /// Whether a lookup may be a chain of stages; else each is one bootstrap that reads the table.
+    pub chains: bool,
+}
+
+impl Options {
+    /// Most key sets of a program.
+    pub const MAX_KEY_SETS: usize = 4;
+}
+
+impl Default for Options {
+    /// Everything.
+    fn default() -> Self {
+        Self { one_ring: false, key_sets: Self::MAX_KEY_SETS, chains: true }
+    }
+}
+
+/// Key sets, spacings and forms for a program.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Demand {
-    /// The ONNX node.
-    pub node: String,
-    /// How many phases one inference has.
-    pub count: u32,
-    /// Largest sum of squared weights on freshly encrypted inputs, the spacing's factor included.
-    pub norm2_squared_inputs: f64,
-    /// Largest sum of squared weights on bootstrap results, the spacing's factor included.
-    pub norm2_squared_bootstraps: f64,
-    /// Torus distance of two neighbouring integers where the phase is read.
+pub struct Solution {
+    /// The key sets, by number; all with the same big key.
+    pub key_sets: Vec<ParameterSet>,
+    /// For each list its spacing.
+    pub spacings: Vec<Spacing>,
+    /// For each group how it is looked up.
+    pub groups: Vec<Chosen>,
+    /// For each output the failure probability of one element.
+    pub outputs: Vec<Log2Probability>,
+    /// Failure probability of one inference: the sum over all events.
+    pub total: Log2Probability,
+    /// Predicted seconds of all lookups of one inference, on all threads of the machine.
+    pub seconds: f64,
+}
+
+/// How a group is looked up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    /// Its stages, with their key sets and extensions.
+    pub form: Form,
+    /// Spacing at which the form's input is read: a multiple of that of its lists.
     pub spacing: Spacing,
-    /// What reads them.
-    pub kind: DemandKind,
+    /// Failure probability of one lookup: the sum over its phases.
+    pub probability: Log2Probability,
+    /// Predicted seconds of all its lookups, on all threads of the machine.
+    pub seconds: f64,
 }
 
 /// How often results may be wrong. At least one of both; each that is given holds.
@@ -48,7 +98,7 @@ pub struct Demand {
 pub struct Budget {
     /// Of one inference: the sum over all its phases.
     pub inference: Option<Log2Probability>,
-    /// Of every single phase that is read: lookups, and outputs likewise.
+    /// Of every single lookup, the sum over its phases; and of every decrypted value.
     pub per_lookup: Option<Log2Probability>,
 }
 

@@ -1,119 +1,161 @@
-//! Why there is no key set: which demand stands in the way, at the set that comes nearest.
+//! Why there are no key sets: which reading stands in the way, at the set that comes nearest.
 
-use super::solver::Phase;
-use super::{Budget, DemandKind, SearchError, TooDemanding, space};
-use cml_runtime::parameters::ledger::{self, Assessment};
-use cml_runtime::program::message::ParameterSet;
-use cml_runtime::units::{LweDimension, Width};
+use super::plan::{Candidate, Plan};
+use super::ring::{KeySet, Ring};
+use super::{Budget, DemandKind, Machine, SearchError, TooDemanding, single, space};
+use cml_runtime::parameters::failure;
+use cml_runtime::units::{Log2Probability, Spacing, Variance, Width};
 
 /// Small dimensions are looked at in these steps: the message needs no more.
 const STRIDE: usize = 16;
 
+/// A group or an output, as one set reads it best.
+struct Reader {
+    /// Deviations that each phase must keep for this reader alone to keep the budget.
+    kappa: f64,
+    count: f64,
+    phases: Vec<Phase>,
+}
+
+#[derive(Clone, Copy)]
+struct Phase {
+    half_room: f64,
+    /// Half a position.
+    lost: f64,
+    deviation: f64,
+}
+
+impl Reader {
+    /// How much of its room the worst phase needs; above 1 the reader does not keep the budget even alone.
+    fn load(&self) -> f64 {
+        let load = |phase: &Phase| (self.kappa * phase.deviation + phase.lost) / phase.half_room;
+        self.phases.iter().map(load).fold(0.0, f64::max)
+    }
+
+    /// log2 of the probability that one element is read wrongly.
+    fn probability(&self) -> Log2Probability {
+        let wrong =
+            |phase: &Phase| failure::outside(phase.half_room - phase.lost, Variance(phase.deviation.powi(2)));
+        Log2Probability::sum(self.phases.iter().map(wrong))
+    }
+}
+
 /// The set that comes nearest: first by load, then by excess.
 struct Nearest {
-    set: ParameterSet,
-    /// Largest load of a phase, but at least 1: what fits alone is as good as any other.
+    /// Largest load of a reader, but at least 1: what fits alone is as good as any other.
     load: f64,
     /// log2 of the factor by which the worse of both budgets is missed.
     excess: f64,
     /// Whether that is the budget of the inference.
     of_inference: bool,
+    readers: Vec<Reader>,
 }
 
-pub(super) fn explain(phases: &[Phase], budget: Budget) -> SearchError {
+/// The error for a plan that no set serves.
+pub(super) fn explain(plan: &Plan, budget: Budget, machine: &Machine) -> SearchError {
     let mut nearest: Option<Nearest> = None;
-    for set in most_precise_sets() {
-        let load = phases.iter().map(|phase| load(phase, &set)).fold(1.0, f64::max);
-        if nearest.as_ref().is_some_and(|nearest| load > nearest.load) {
-            continue;
-        }
-        let (excess, of_inference) = excess(phases, budget, &set);
-        if nearest.as_ref().is_none_or(|nearest| load < nearest.load || excess < nearest.excess) {
-            nearest = Some(Nearest { set, load, excess, of_inference });
+    for big in space::big_dimensions() {
+        let ring = Ring::new(big, machine, |_| true);
+        for set in most_precise_sets(&ring) {
+            let readers = readers(plan, budget, &ring, set);
+            let load = readers.iter().map(Reader::load).fold(1.0, f64::max);
+            let (excess, of_inference) = excess(&readers, budget);
+            let found = Nearest { load, excess, of_inference, readers };
+            let closer = |known: &Nearest| load < known.load || load == known.load && excess < known.excess;
+            if nearest.as_ref().is_none_or(closer) {
+                nearest = Some(found);
+            }
         }
     }
-    match nearest {
-        Some(nearest) => blame(phases, budget, &nearest),
-        None => SearchError::NothingToRead,
-    }
+    nearest.map_or(SearchError::NothingToRead, |nearest| blame(plan, budget, &nearest))
 }
 
 /// Sets whose keyswitch adds as little noise as it can.
-fn most_precise_sets() -> impl Iterator<Item = ParameterSet> {
-    let of_shape = |shape: cml_runtime::units::GlweShape| {
-        space::small_dimensions(STRIDE).flat_map(move |small| {
-            let small_dimension = LweDimension(small as usize);
-            let keyswitch = space::keyswitch_decompositions(shape.lwe_dimension(), small_dimension).pop();
-            let bootstraps = space::bootstrap_decompositions(shape);
-            keyswitch.into_iter().flat_map(move |keyswitch| {
-                let set = move |bootstrap| space::parameter_set(shape, small, bootstrap, keyswitch);
-                bootstraps.clone().into_iter().map(set)
-            })
+fn most_precise_sets<'a>(ring: &'a Ring<'a>) -> impl Iterator<Item = KeySet> + 'a {
+    (0..ring.heads.len()).flat_map(move |head| {
+        space::small_dimensions(STRIDE).filter_map(move |small| {
+            Some(KeySet { head, small, keyswitch: *ring.keyswitches(small).last()? })
         })
+    })
+}
+
+fn readers(plan: &Plan, budget: Budget, ring: &Ring, set: KeySet) -> Vec<Reader> {
+    let problem = plan.problem;
+    let mut variances = vec![ring.fresh; problem.inputs];
+    let mut readers = Vec::new();
+    for (group, choices) in problem.groups.iter().zip(&plan.groups) {
+        let arriving = group.reading.largest(|list| variances[list]);
+        let count = f64::from(group.reading.count);
+        let of = |candidate: &Candidate| Reader {
+            kappa: single::kappa(budget, count),
+            count,
+            phases: phases(candidate, arriving, ring, set),
+        };
+        // The first of the best.
+        let better = |best: Reader, next: Reader| if next.load() < best.load() { next } else { best };
+        let best = choices.first().and_then(|candidates| candidates.iter().map(of).reduce(better));
+        readers.extend(best);
+        variances.push(set.variance(ring));
+    }
+    for (output, class) in problem.outputs.iter().zip(&plan.outputs) {
+        let slots = class.and_then(|class| plan.slots[class].first().copied()).unwrap_or(output.slots);
+        let count = f64::from(output.reading.count);
+        let deviation = output.reading.largest(|list| variances[list]).sqrt();
+        let phase = Phase { half_room: Spacing::of_slots(slots).torus() / 2.0, lost: 0.0, deviation };
+        readers.push(Reader { kappa: single::kappa(budget, count), count, phases: vec![phase] });
+    }
+    readers
+}
+
+/// With the most accumulators that the set may have.
+fn phases(candidate: &Candidate, arriving: f64, ring: &Ring, set: KeySet) -> Vec<Phase> {
+    let Some(accumulators) = ring.heads[set.head].extensions.last() else { return Vec::new() };
+    let added = set.keyswitch.variance + f64::from(set.small) * accumulators.switch;
+    let phase = |read: &super::plan::Read| {
+        let results: f64 = read.stages.iter().map(|(_, factor)| factor * set.variance(ring)).sum();
+        let variance = read.input * arriving + results + added;
+        Phase { half_room: read.half_room, lost: accumulators.half_position, deviation: variance.sqrt() }
     };
-    space::shapes().flat_map(of_shape)
-}
-
-/// The most accumulators that this set may have.
-fn largest_extension(set: &ParameterSet) -> u32 {
-    *space::extensions(set.glwe_shape()).end()
-}
-
-fn assess(phase: &Phase, set: &ParameterSet) -> Assessment {
-    phase.assess(set, phase.is_lookup().then(|| largest_extension(set)))
-}
-
-/// What a phase needs of the torus, half a slot of which must hold it: as many deviations as its budget demands, and half a
-/// position.
-fn need(phase: &Phase, set: &ParameterSet) -> f64 {
-    let lost = match phase.demand.kind {
-        DemandKind::Lookup => ledger::half_position(set, largest_extension(set)),
-        DemandKind::Output => 0.0,
-    };
-    phase.kappa * assess(phase, set).variance.std_dev() + lost
-}
-
-/// How much of half a slot a phase needs; above 1 it does not keep the budget even alone.
-fn load(phase: &Phase, set: &ParameterSet) -> f64 {
-    need(phase, set) / (phase.demand.spacing.torus() / 2.0)
+    candidate.stages.iter().map(phase).collect()
 }
 
 /// log2 of the factor by which the worse of both budgets is missed, and whether that is the budget of the inference.
-fn excess(phases: &[Phase], budget: Budget, set: &ParameterSet) -> (f64, bool) {
-    let found: Vec<Assessment> = phases.iter().map(|phase| assess(phase, set)).collect();
-    let total = cml_runtime::units::Log2Probability::sum(found.iter().map(|found| found.all)).0;
-    let worst = found.iter().map(|found| found.probability.0).fold(f64::NEG_INFINITY, f64::max);
+fn excess(readers: &[Reader], budget: Budget) -> (f64, bool) {
+    let all = readers.iter().map(|reader| Log2Probability(reader.probability().0 + reader.count.log2()));
+    let total = Log2Probability::sum(all).0;
+    let worst = readers.iter().map(|reader| reader.probability().0).fold(f64::NEG_INFINITY, f64::max);
     let all = budget.inference.map_or(f64::NEG_INFINITY, |budget| total - budget.0);
     let single = budget.per_lookup.map_or(f64::NEG_INFINITY, |budget| worst - budget.0);
     (all.max(single), all >= single)
 }
 
-fn blame(phases: &[Phase], budget: Budget, nearest: &Nearest) -> SearchError {
-    let (set, of_inference) = (&nearest.set, nearest.of_inference);
-    let weight = |phase: &Phase| match assess(phase, set) {
-        _ if nearest.load > 1.0 => load(phase, set),
-        found if of_inference => found.all.0,
-        found => found.probability.0,
+fn blame(plan: &Plan, budget: Budget, nearest: &Nearest) -> SearchError {
+    let weight = |reader: &Reader| match reader.probability().0 {
+        _ if nearest.load > 1.0 => reader.load(),
+        one if nearest.of_inference => one + reader.count.log2(),
+        one => one,
     };
     // The first of the worst.
     let worse = |worst: (usize, f64), next: (usize, f64)| if next.1 > worst.1 { next } else { worst };
-    let weights = phases.iter().map(weight).enumerate();
+    let weights = nearest.readers.iter().map(weight).enumerate();
     let worst = weights.fold((0, f64::NEG_INFINITY), worse).0;
-    let phase = &phases[worst];
-    let demand = phase.demand;
-    let slots = demand.spacing.slots();
-    let budget = if of_inference { budget.inference } else { budget.per_lookup };
-    let budget = budget.map_or(0.0, |budget| budget.0);
+    let problem = plan.problem;
+    let (reading, slots, kind) = match worst.checked_sub(problem.groups.len()) {
+        None => (&problem.groups[worst].reading, problem.groups[worst].profile.range, DemandKind::Lookup),
+        Some(output) => (&problem.outputs[output].reading, problem.outputs[output].slots, DemandKind::Output),
+    };
+    let reached = if nearest.of_inference { budget.inference } else { budget.per_lookup };
+    let reached = reached.map_or(0.0, |budget| budget.0);
+    let reader = &nearest.readers[worst];
     SearchError::TooDemanding(Box::new(TooDemanding {
-        node: demand.node.clone(),
-        kind: demand.kind,
+        node: reading.node.clone(),
+        kind,
         slots,
         bits: Width::of_range(1, i64::try_from(slots).unwrap_or(i64::MAX)).0,
-        norm2_squared: demand.norm2_squared_inputs + demand.norm2_squared_bootstraps,
-        budget,
-        of_inference,
-        reachable: (budget + nearest.excess).min(0.0),
-        // Half a slot, of half the torus.
-        slots_that_fit: ((0.25 / need(phase, set)) as u64).min(slots),
+        norm2_squared: reading.largest(|_| 1.0),
+        budget: reached,
+        of_inference: nearest.of_inference,
+        reachable: (reached + nearest.excess).min(0.0),
+        slots_that_fit: ((slots as f64 / reader.load()) as u64).min(slots),
     }))
 }

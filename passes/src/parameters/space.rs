@@ -43,6 +43,11 @@ pub(super) fn shapes() -> impl Iterator<Item = GlweShape> {
     })
 }
 
+/// Dimensions of the big key for which there are shapes.
+pub(super) fn big_dimensions() -> std::collections::BTreeSet<LweDimension> {
+    shapes().map(GlweShape::lwe_dimension).collect()
+}
+
 /// Dimensions of the small key.
 pub(super) fn small_dimensions(stride: usize) -> impl Iterator<Item = u32> {
     SMALL_DIMENSIONS.step_by(stride)
@@ -147,6 +152,19 @@ mod tests {
         let levels: Vec<u32> = found.iter().map(|choice| choice.level).collect();
         // Six digits of 3 bits, then nine of 2.
         assert!(levels.contains(&6) && !levels.contains(&7) && levels.contains(&9), "{found:?}");
+    }
+
+    #[test]
+    fn uniform_noise_never_wins() {
+        // What TUniform adds to the keys is more noise than the Gaussian of equal security, or as much.
+        for small in small_dimensions(1) {
+            let small = LweDimension(small as usize);
+            assert!(security::tuniform_132(small) > security::gaussian_132(small), "{small:?}");
+        }
+        for big in big_dimensions() {
+            let (uniform, gaussian) = (security::tuniform_132(big).0, security::gaussian_132(big).0);
+            assert!(uniform > gaussian, "{big:?}: 2^{:.2}, 2^{:.2}", uniform.log2(), gaussian.log2());
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use crate::analysis::linear_forms::LinearForms;
 use crate::conversions::fhe_to_tfhe::{EXTENSIONS, lookup_ops};
 use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, model_error};
-use crate::parameters::{Budget, Machine, search};
+use crate::parameters::{Budget, Machine, Options, search};
 use cml_dialects::ffi::set_attribute;
 use cml_dialects::ir::{Function, Make};
 use cml_dialects::qnn::SERVER;
@@ -75,9 +75,10 @@ impl Pass for Parametrize {
             Some(path) => Machine::load(Path::new(path)).map_err(refuse)?,
             None => Machine::default_table(),
         };
-        let solution = search(&forms.demands(), self.budget, &machine).map_err(refuse)?;
+        let options = Options { one_ring: true, key_sets: 1, chains: false };
+        let solution = search(&forms.problem()?, self.budget, &machine, options).map_err(refuse)?;
         let make = Make(context);
-        set_attribute(module, PARAMETERS, parameters_attribute(module.location(), &solution.set)?);
+        set_attribute(module, PARAMETERS, parameters_attribute(module.location(), &solution.key_sets[0])?);
         set_attribute(module, PREDICTED_SECONDS, make.f64(solution.seconds));
         for (name, budget) in [(P_ERROR, self.budget.inference), (P_ERROR_PER_LOOKUP, self.budget.per_lookup)]
         {
@@ -88,9 +89,9 @@ impl Pass for Parametrize {
         let ops = lookup_ops(server, forms.groups.last().map_or(0, |group| group.lookup + 1))?;
         for (number, op) in ops.into_iter().enumerate() {
             let groups =
-                forms.groups.iter().zip(&solution.extensions).filter(|(group, _)| group.lookup == number);
+                forms.groups.iter().zip(&solution.groups).filter(|(group, _)| group.lookup == number);
             let extensions: Vec<i64> =
-                groups.map(|(_, extension)| i64::from(extension.unwrap_or_default())).collect();
+                groups.map(|(_, chosen)| i64::from(chosen.form.stages[0].extension)).collect();
             if !extensions.is_empty() {
                 set_attribute(op, EXTENSIONS, make.i64_array(&extensions));
             }

@@ -1,41 +1,28 @@
-//! The search itself: all shapes, dimensions and decompositions, with the cheapest extensions for each.
+//! The best single key set where each group is looked up by one bootstrap: all shapes, dimensions and decompositions, with
+//! the cheapest extensions for each.
 
 use super::assign::{self, Way};
-use super::{Budget, Demand, DemandKind, Machine, SearchError, refusal, space};
-use cml_runtime::parameters::{failure, ledger, noise};
-use cml_runtime::program::message::{Event, ParameterSet};
-use cml_runtime::units::{Decomposition, GlweShape, Log2Probability, Variance};
+use super::plan::Plan;
+use super::{Budget, Machine, space};
+use cml_runtime::parameters::{failure, ledger};
+use cml_runtime::program::message::ParameterSet;
+use cml_runtime::units::{Decomposition, GlweShape, Log2Probability, Spacing, Variance};
 
 /// Bounds that only prune are this much too generous, so that their rounding errors exclude nothing.
 const GENEROUS: f64 = 1.0 + 1e-9;
 
-/// A key set, and how each demand is read with it.
+/// The one set, and how each phase is read with it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Solution {
-    /// The one key set.
-    pub set: ParameterSet,
-    /// For each demand log2 of the number of accumulators of its bootstraps; `None` for outputs.
-    pub extensions: Vec<Option<u32>>,
-    /// For each demand the failure probability of one phase.
-    pub probabilities: Vec<Log2Probability>,
-    /// Failure probability of one inference: the sum over all phases.
-    pub total: Log2Probability,
-    /// Predicted seconds of all lookups of one inference, on all threads of the machine.
-    pub seconds: f64,
+pub(super) struct Single {
+    pub(super) set: ParameterSet,
+    /// For each phase log2 of the number of accumulators of its bootstrap; `None` for outputs.
+    pub(super) extensions: Vec<Option<u32>>,
 }
 
-/// The key set for which all demands keep the budget and the lookups take least time.
+/// The set for which all phases keep the budget and the lookups take least time; `None` where no set is precise enough.
 ///
-/// Deterministic: the result depends on the arguments alone. Among sets of equal cost it has the smallest evaluation key.
-///
-/// # Errors
-/// [`SearchError::TooDemanding`] where no key set is precise enough; the other errors for arguments that make no sense.
-pub fn search(demands: &[Demand], budget: Budget, machine: &Machine) -> Result<Solution, SearchError> {
-    budget.check()?;
-    if demands.is_empty() {
-        return Err(SearchError::NothingToRead);
-    }
-    let phases = demands.iter().map(|demand| Phase::new(demand, budget)).collect::<Result<Vec<_>, _>>()?;
+/// The result depends on the arguments alone. Among sets of equal cost it has the smallest evaluation key.
+pub(super) fn search(phases: &[Phase], budget: Budget, machine: &Machine) -> Option<Single> {
     let mut search = Search { phases, budget, machine, best: None };
     // The first, coarse round finds a bound that the second prunes with.
     for stride in space::STRIDES {
@@ -43,74 +30,85 @@ pub fn search(demands: &[Demand], budget: Budget, machine: &Machine) -> Result<S
             search.try_shape(shape, stride);
         }
     }
-    match search.best.take() {
-        Some(best) => Ok(search.solution(best)),
-        None => Err(refusal::explain(&search.phases, budget)),
-    }
+    search.best.map(|best| Single { set: best.set, extensions: best.extensions })
 }
 
-/// A demand, prepared.
-pub(super) struct Phase<'a> {
-    pub(super) demand: &'a Demand,
-    /// Its event in the ledger, but for the extension.
-    event: Event,
-    /// Standard deviations that the tolerance must have for this demand alone to keep the budget.
+/// Phases that are read alike.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Phase {
+    pub(super) count: u32,
+    /// Factors on the variance of fresh encryptions, and of results of bootstraps.
+    fresh: f64,
+    results: f64,
+    /// Half a slot, and the slots that the reading may be off: on the torus.
+    pub(super) half_room: f64,
+    pub(super) is_lookup: bool,
+    /// Standard deviations that the room must have for these phases alone to keep the budget.
     pub(super) kappa: f64,
 }
 
-impl<'a> Phase<'a> {
-    fn new(demand: &'a Demand, budget: Budget) -> Result<Self, SearchError> {
-        let bad = |name, found: String, expected| {
-            Err(SearchError::BadDemand { node: demand.node.clone(), name, found, expected })
-        };
-        if demand.count == 0 {
-            return bad("number", "0".to_owned(), "at least 1");
-        }
-        if demand.spacing.0 == 0 {
-            return bad("spacing", "0".to_owned(), "more than 0");
-        }
-        for (name, norm) in [
-            ("squared norm on inputs", demand.norm2_squared_inputs),
-            ("squared norm on bootstraps", demand.norm2_squared_bootstraps),
-        ] {
-            if !(norm >= 0.0 && norm.is_finite()) {
-                return bad(name, norm.to_string(), "a finite number that is not negative");
-            }
-        }
-        let event = Event {
-            count: demand.count,
-            norm2_squared_inputs: demand.norm2_squared_inputs,
-            norm2_squared_bootstraps: vec![demand.norm2_squared_bootstraps],
-            spacing: demand.spacing.0,
-            ..Event::default()
-        };
-        let share = budget.inference.map(|all| all.0 - f64::from(demand.count).log2());
-        let single = [share, budget.per_lookup.map(|one| one.0)].into_iter().flatten();
-        let kappa = failure::kappa(Log2Probability(single.fold(0.0, f64::min)));
-        Ok(Self { demand, event, kappa })
-    }
+/// Deviations that a reading must keep for `count` of them to keep the budget alone.
+pub(super) fn kappa(budget: Budget, count: f64) -> f64 {
+    let share = budget.inference.map(|all| all.0 - count.log2());
+    let single = [share, budget.per_lookup.map(|one| one.0)].into_iter().flatten();
+    failure::kappa(Log2Probability(single.fold(0.0, f64::min)))
+}
 
-    pub(super) fn is_lookup(&self) -> bool {
-        self.demand.kind == DemandKind::Lookup
+/// The phases of a plan whose groups are all looked up by one bootstrap at the narrowest spacing, with the candidate of
+/// each; `None` where a group cannot be.
+pub(super) fn phases(plan: &Plan, budget: Budget) -> Option<(Vec<usize>, Vec<Phase>)> {
+    let (mut candidates, mut phases) = (Vec::new(), Vec::new());
+    let is_input = |list: usize| f64::from(u8::from(list < plan.problem.inputs));
+    let of = |reading: &super::Reading, factor: f64, half_room: f64, is_lookup: bool| Phase {
+        count: reading.count,
+        fresh: factor * reading.largest(is_input),
+        results: factor * reading.largest(|list| 1.0 - is_input(list)),
+        half_room,
+        is_lookup,
+        kappa: kappa(budget, f64::from(reading.count)),
+    };
+    for (group, choices) in plan.problem.groups.iter().zip(&plan.groups) {
+        let direct = choices.first()?.iter().position(|candidate| candidate.stages.len() == 1)?;
+        let read = &choices[0][direct].stages[0];
+        candidates.push(direct);
+        phases.push(of(&group.reading, read.input, read.half_room, true));
     }
+    for (output, class) in plan.problem.outputs.iter().zip(&plan.outputs) {
+        let slots = class.and_then(|class| plan.slots[class].first().copied()).unwrap_or(output.slots);
+        phases.push(of(&output.reading, 1.0, Spacing::of_slots(slots).torus() / 2.0, false));
+    }
+    Some((candidates, phases))
+}
 
-    /// The ledger's verdict on one phase, and on all of them.
-    pub(super) fn assess(&self, set: &ParameterSet, extension: Option<u32>) -> ledger::Assessment {
-        let event = Event { extension, ..self.event.clone() };
-        let sets = std::slice::from_ref(set);
-        ledger::assess(&event, sets).expect("the demand was checked, and the extension is in bounds")
+/// Probabilities of one phase and of all of a kind, log2.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Assessment {
+    pub(super) probability: Log2Probability,
+    pub(super) all: Log2Probability,
+}
+
+impl Phase {
+    pub(super) fn assess(&self, set: &ParameterSet, extension: Option<u32>) -> Assessment {
+        let mut variance = self.arriving(set.fresh_variance(), set.bootstrap_variance());
+        let mut room = self.half_room;
+        if let Some(extension) = extension {
+            variance += (set.keyswitch_variance() + set.modulus_switch_variance(extension)).0;
+            room -= ledger::half_position(set, extension);
+        }
+        let probability = failure::outside(room, Variance(variance));
+        let all = Log2Probability(probability.0 + f64::from(self.count).log2());
+        Assessment { probability, all }
     }
 
     /// Noise before the keyswitch.
-    fn arriving(&self, fresh: Variance, bootstrap: Variance) -> f64 {
-        let inputs = noise::linear_combination(self.demand.norm2_squared_inputs, fresh);
-        (inputs + noise::linear_combination(self.demand.norm2_squared_bootstraps, bootstrap)).0
+    fn arriving(&self, fresh: Variance, result: Variance) -> f64 {
+        self.fresh * fresh.0 + self.results * result.0
     }
 
-    /// Whether this noise keeps the budget of this demand alone, at a tolerance that is smaller by `lost`; generously.
+    /// Whether this noise keeps the budget of these phases alone, in a room that is smaller by `lost`; generously.
     fn fits(&self, variance: f64, lost: f64) -> bool {
-        let tolerance = self.demand.spacing.torus() / 2.0 - lost;
-        tolerance > 0.0 && variance <= (tolerance / self.kappa).powi(2) * GENEROUS
+        let room = self.half_room - lost;
+        room > 0.0 && variance <= (room / self.kappa).powi(2) * GENEROUS
     }
 }
 
@@ -140,7 +138,7 @@ struct Best {
 }
 
 struct Search<'a> {
-    phases: Vec<Phase<'a>>,
+    phases: &'a [Phase],
     budget: Budget,
     machine: &'a Machine,
     best: Option<Best>,
@@ -185,7 +183,7 @@ impl Search<'_> {
     /// For each phase the smallest extension with which it keeps the budget alone; `None` where there is none.
     fn smallest_extensions(&self, point: &Point, keyswitch: f64) -> Option<Vec<usize>> {
         let smallest = |(phase, arriving): (&Phase, &f64)| {
-            if !phase.is_lookup() {
+            if !phase.is_lookup {
                 return phase.fits(*arriving, 0.0).then_some(0);
             }
             let mut switches = point.switches.iter();
@@ -196,8 +194,8 @@ impl Search<'_> {
 
     /// Nanoseconds of all lookups.
     fn cost(&self, point: &Point, extensions: &[usize], keyswitch: f64) -> f64 {
-        let lookups = self.phases.iter().zip(extensions).filter(|(phase, _)| phase.is_lookup());
-        lookups.map(|(phase, v)| f64::from(phase.demand.count) * (keyswitch + point.costs[*v])).sum()
+        let lookups = self.phases.iter().zip(extensions).filter(|(phase, _)| phase.is_lookup);
+        lookups.map(|(phase, v)| f64::from(phase.count) * (keyswitch + point.costs[*v])).sum()
     }
 
     /// Whether nothing that costs this much, with a key of this size, is better than the best; nor anything above both.
@@ -209,8 +207,8 @@ impl Search<'_> {
     }
 
     fn try_keyswitches(&mut self, point: &Point, bound: f64) {
-        let lookups = self.phases.iter().filter(|phase| phase.is_lookup());
-        let lookups: f64 = lookups.map(|phase| f64::from(phase.demand.count)).sum();
+        let lookups = self.phases.iter().filter(|phase| phase.is_lookup);
+        let lookups: f64 = lookups.map(|phase| f64::from(phase.count)).sum();
         let small = cml_runtime::units::LweDimension(point.small as usize);
         for keyswitch in space::keyswitch_decompositions(point.shape.lwe_dimension(), small) {
             let set = point.set(keyswitch);
@@ -242,7 +240,7 @@ impl Search<'_> {
             nanoseconds < best.nanoseconds || nanoseconds == best.nanoseconds && key(&set) < key(&best.set)
         });
         if better {
-            let extension = |(phase, way): (&Phase, &Way)| phase.is_lookup().then_some(way.extension);
+            let extension = |(phase, way): (&Phase, &Way)| phase.is_lookup.then_some(way.extension);
             let extensions = self.phases.iter().zip(&chosen).map(extension).collect();
             self.best = Some(Best { set, extensions, nanoseconds });
         }
@@ -258,35 +256,23 @@ impl Search<'_> {
         keyswitch: f64,
     ) -> Vec<Way> {
         let mut ways: Vec<Way> = Vec::new();
-        let last = if phase.is_lookup() { point.costs.len() - 1 } else { first };
+        let last = if phase.is_lookup { point.costs.len() - 1 } else { first };
         for v in first..=last {
             let extension = v as u32;
-            let found = phase.assess(set, phase.is_lookup().then_some(extension));
+            let found = phase.assess(set, phase.is_lookup.then_some(extension));
             if self.budget.per_lookup.is_some_and(|budget| found.probability > budget) {
                 continue;
             }
             let parts = self.budget.inference.map_or(Some(0), |budget| assign::parts(found.all.0, budget.0));
             let Some(parts) = parts else { continue };
-            let one = if phase.is_lookup() { keyswitch + point.costs[v] } else { 0.0 };
+            let one = if phase.is_lookup { keyswitch + point.costs[v] } else { 0.0 };
             if ways.last().is_none_or(|last| parts < last.parts) {
-                ways.push(Way { extension, cost: f64::from(phase.demand.count) * one, parts });
+                ways.push(Way { extension, cost: f64::from(phase.count) * one, parts });
             }
             if parts == 0 {
                 break;
             }
         }
         ways
-    }
-
-    fn solution(&self, best: Best) -> Solution {
-        let pairs = self.phases.iter().zip(&best.extensions);
-        let found: Vec<_> = pairs.map(|(phase, extension)| phase.assess(&best.set, *extension)).collect();
-        Solution {
-            probabilities: found.iter().map(|found| found.probability).collect(),
-            total: Log2Probability::sum(found.iter().map(|found| found.all)),
-            seconds: best.nanoseconds * 1e-9 / f64::from(self.machine.threads),
-            set: best.set,
-            extensions: best.extensions,
-        }
     }
 }

@@ -1,0 +1,203 @@
+//! The cheapest numbers of one key set for the stages that have it, the other sets as they are.
+
+use super::account::{Account, Event};
+use super::design::keys_price;
+use super::ring::{self, Head, KeySet, Keyswitch, Ring};
+use super::space;
+use super::supply::allowance;
+
+/// Steps of the small dimension in the first round.
+const STRIDE: usize = 16;
+
+/// Heads that are looked at again, in steps of one.
+const FINE_HEADS: usize = 3;
+
+/// Sweeps over all sets.
+const SWEEPS: usize = 3;
+
+/// A stage that reads with the set in question.
+struct Own<'a> {
+    event: &'a Event,
+    place: usize,
+    /// Variance that arrives from all else.
+    arriving: f64,
+    /// Factor on the variance of the set's own results.
+    factor: f64,
+}
+
+/// One set, among others.
+struct Fit<'a> {
+    ring: &'a Ring<'a>,
+    kappa: f64,
+    own: Vec<Own<'a>>,
+    /// What its results may have, for the others' sake.
+    quiet: f64,
+    /// Nanoseconds and key bytes of all else.
+    nanoseconds: f64,
+    others: Vec<f64>,
+}
+
+/// A set with what it costs.
+#[derive(Clone)]
+struct Found {
+    price: f64,
+    set: KeySet,
+    extensions: Vec<usize>,
+}
+
+/// Makes all sets as cheap as they can be while every reading keeps `kappa` deviations; what is kept is never dearer than
+/// before where that keeps them.
+pub(super) fn settle(account: &mut Account, sets: &mut [KeySet], ring: &Ring, kappa: f64) {
+    for _ in 0..SWEEPS {
+        let mut changed = false;
+        for set in 0..sets.len() {
+            changed |= refit(account, sets, set, ring, kappa);
+        }
+        if !changed || sets.len() == 1 {
+            break;
+        }
+    }
+}
+
+fn refit(account: &mut Account, sets: &mut [KeySet], set: usize, ring: &Ring, kappa: f64) -> bool {
+    let Some(fit) = Fit::new(account, sets, set, ring, kappa) else { return false };
+    if fit.own.is_empty() {
+        return false;
+    }
+    let before = (fit.nanoseconds + fit.own.iter().map(|own| own.event.nanoseconds(ring, sets)).sum::<f64>())
+        * keys_price(fit.others.iter().copied().chain([sets[set].key_bytes(ring)]));
+    let Some(found) = fit.best() else { return false };
+    let better = found.price < before;
+    if better {
+        let places: Vec<usize> = fit.own.iter().map(|own| own.place).collect();
+        sets[set] = found.set;
+        for (place, extension) in places.into_iter().zip(found.extensions) {
+            account.events[place].extension = extension;
+        }
+    }
+    better
+}
+
+impl<'a> Fit<'a> {
+    /// `None` where the other sets leave nothing for this one.
+    fn new(
+        account: &'a Account,
+        sets: &[KeySet],
+        set: usize,
+        ring: &'a Ring<'a>,
+        kappa: f64,
+    ) -> Option<Self> {
+        let (mut own, mut quiet, mut nanoseconds) = (Vec::new(), f64::INFINITY, 0.0);
+        for (place, event) in account.events.iter().enumerate() {
+            let factor = event.results[set];
+            let arriving = event.arriving(ring, sets) - factor * sets[set].variance(ring);
+            if event.group.is_some() && event.set == set {
+                own.push(Own { event, place, arriving, factor });
+                continue;
+            }
+            nanoseconds += event.nanoseconds(ring, sets);
+            if factor > 0.0 {
+                let left = match event.group {
+                    None => allowance(event.half_room, kappa, arriving),
+                    Some(_) => {
+                        let reader = &sets[event.set];
+                        let accumulators = &ring.heads[reader.head].extensions[event.extension];
+                        let added = reader.keyswitch.variance + f64::from(reader.small) * accumulators.switch;
+                        allowance(event.half_room - accumulators.half_position, kappa, arriving + added)
+                    }
+                };
+                quiet = quiet.min(left / factor);
+            }
+        }
+        let others = sets.iter().enumerate().filter(|(number, _)| *number != set);
+        let others = others.map(|(_, set)| set.key_bytes(ring)).collect();
+        (quiet > 0.0).then_some(Self { ring, kappa, own, quiet, nanoseconds, others })
+    }
+
+    fn best(&self) -> Option<Found> {
+        let mut of_heads: Vec<Found> = Vec::new();
+        for head in 0..self.ring.heads.len() {
+            let bound = of_heads.iter().map(|found| found.price).fold(f64::INFINITY, f64::min);
+            let mut best = None;
+            for small in space::small_dimensions(STRIDE) {
+                // Nothing that is far from the best becomes it.
+                if !self.try_small(head, small, bound * 1.1, &mut best) {
+                    break;
+                }
+            }
+            of_heads.extend(best);
+        }
+        of_heads.sort_by(|one, other| one.price.total_cmp(&other.price));
+        of_heads.truncate(FINE_HEADS);
+        let mut best = of_heads.first().cloned();
+        for coarse in of_heads {
+            let near = coarse.set.small.saturating_sub(STRIDE as u32 - 1)..coarse.set.small + STRIDE as u32;
+            let known = space::small_dimensions(1).filter(|small| near.contains(small));
+            for small in known {
+                self.try_small(coarse.set.head, small, f64::INFINITY, &mut best);
+            }
+        }
+        best
+    }
+
+    /// Looks at all keyswitches to a small dimension; whether a larger one may be of use.
+    fn try_small(&self, head: usize, small: u32, bound: f64, best: &mut Option<Found>) -> bool {
+        let number = head;
+        let head = &self.ring.heads[number];
+        let variance = f64::from(small) * head.variance;
+        if variance > self.quiet {
+            return false;
+        }
+        let mut extensions = Vec::new();
+        for (index, keyswitch) in self.ring.keyswitches(small).iter().enumerate() {
+            let bound = best.as_ref().map_or(bound, |best| best.price.min(bound));
+            let price = self.price(head, small, keyswitch);
+            let least = |own: &Own| self.cost(own, head, small, keyswitch, 0);
+            let least = self.nanoseconds + self.own.iter().map(least).sum::<f64>();
+            if least * price >= bound {
+                // The first keyswitch is the cheapest, and larger dimensions cost more.
+                return index > 0;
+            }
+            let Some(nanoseconds) = self.read_all(head, small, keyswitch, &mut extensions) else { continue };
+            let price = (self.nanoseconds + nanoseconds) * price;
+            if price < bound {
+                let set = KeySet { head: number, small, keyswitch: *keyswitch };
+                *best = Some(Found { price, set, extensions: extensions.clone() });
+            }
+        }
+        true
+    }
+
+    fn price(&self, head: &Head, small: u32, keyswitch: &Keyswitch) -> f64 {
+        let own = ring::key_bytes(head, small, keyswitch.decomposition);
+        keys_price(self.others.iter().copied().chain([own]))
+    }
+
+    fn cost(&self, own: &Own, head: &Head, small: u32, keyswitch: &Keyswitch, extension: usize) -> f64 {
+        let bootstrap = f64::from(small) * head.extensions[extension].element;
+        own.event.count * (keyswitch.cost + own.event.rotations * bootstrap)
+    }
+
+    /// Nanoseconds of all own stages, each with the fewest accumulators that it needs; `None` where one cannot be read.
+    fn read_all(
+        &self,
+        head: &Head,
+        small: u32,
+        keyswitch: &Keyswitch,
+        extensions: &mut Vec<usize>,
+    ) -> Option<f64> {
+        extensions.clear();
+        let result = f64::from(small) * head.variance;
+        let mut nanoseconds = 0.0;
+        for own in &self.own {
+            let arriving = own.arriving + own.factor * result + keyswitch.variance;
+            let extension = head.extensions.iter().position(|accumulators| {
+                let room = own.event.half_room - accumulators.half_position;
+                f64::from(small) * accumulators.switch <= allowance(room, self.kappa, arriving)
+            })?;
+            nanoseconds += self.cost(own, head, small, keyswitch, extension);
+            extensions.push(extension);
+        }
+        Some(nanoseconds)
+    }
+}

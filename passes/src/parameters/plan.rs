@@ -1,0 +1,183 @@
+//! What the search may choose from: for each class of lists its spacings, for each group its forms at each of them.
+
+use super::{Options, Problem};
+use crate::lookups::{Form, Profile, candidates};
+use cml_runtime::units::Spacing;
+use std::collections::BTreeMap;
+
+/// A spacing of half the torus is no signed 64-bit number.
+const LEAST_SLOTS: u64 = 2;
+
+/// Most spacings of a class with several readers that are looked at.
+const MAX_SPACINGS: usize = 10;
+
+/// What a stage asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Read {
+    /// Half a slot, and the slots that the reading may be off: on the torus.
+    pub(super) half_room: f64,
+    pub(super) log2_half_room: f64,
+    /// Factor on the variance of the lookup's input at the spacing of its lists.
+    pub(super) input: f64,
+    pub(super) log2_input: f64,
+    /// Earlier stages whose results are read, with the factor on their variance.
+    pub(super) stages: Vec<(usize, f64)>,
+    /// Bootstraps at this phase.
+    pub(super) rotations: u32,
+    /// Whether its noise is in the result of the lookup.
+    pub(super) in_result: bool,
+}
+
+/// A form at a spacing.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Candidate {
+    pub(super) form: Form,
+    /// Spacing of the lists that it reads, as slots in half the torus.
+    pub(super) slots: u64,
+    /// At how many times that spacing its input is read.
+    pub(super) multiple: u64,
+    pub(super) stages: Vec<Read>,
+    /// Stages whose noise is in the result, with the factor on their variance.
+    pub(super) result: Vec<(usize, f64)>,
+}
+
+impl Candidate {
+    fn new(form: Form, slots: u64) -> Self {
+        let multiple = (slots / form.slots().max(1)).max(1);
+        let spacing = Spacing(Spacing::of_slots(slots).0 * multiple);
+        let result = form.result();
+        let factor = (multiple as f64).powi(2);
+        let read = |(number, demand): (usize, crate::lookups::StageDemand)| {
+            let half_room = (demand.tolerance as f64 + 0.5) * demand.spacing(spacing).torus();
+            let input = demand.input * factor;
+            Read {
+                half_room,
+                log2_half_room: half_room.log2(),
+                input,
+                log2_input: input.log2(),
+                in_result: result.iter().any(|(stage, _)| *stage == number),
+                stages: demand.stages,
+                rotations: demand.rotations,
+            }
+        };
+        let stages = form.stages().into_iter().enumerate().map(read).collect();
+        Self { form, slots, multiple, stages, result }
+    }
+}
+
+/// Choices of one group: for each spacing of the class that it reads its forms.
+pub(super) type Choices = Vec<Vec<Candidate>>;
+
+/// Everything there is to choose from.
+pub(super) struct Plan<'a> {
+    pub(super) problem: &'a Problem,
+    /// For each list the class that it is in.
+    pub(super) classes: Vec<usize>,
+    /// For each class the slots to choose from; empty where one group alone reads it, each of whose forms has slots of its own.
+    pub(super) slots: Vec<Vec<u64>>,
+    /// For each group the class that it reads.
+    pub(super) reads: Vec<usize>,
+    /// For each group its forms.
+    pub(super) groups: Vec<Choices>,
+    /// For each output the class that it reads, if any.
+    pub(super) outputs: Vec<Option<usize>>,
+}
+
+/// Forms of a profile, made once.
+struct Forms {
+    chains: bool,
+    known: BTreeMap<(String, u64), Vec<Form>>,
+}
+
+impl Forms {
+    fn of(&mut self, profile: &Profile, available: u64) -> &[Form] {
+        let chains = self.chains;
+        self.known.entry((format!("{profile:?}"), available)).or_insert_with(|| {
+            let mut forms = candidates(profile, available);
+            forms.retain(|form| chains || form.stages().len() == 1);
+            forms
+        })
+    }
+}
+
+/// Room that a form may want beyond the range of its input.
+fn with_room(profile: &Profile) -> u64 {
+    profile.range.saturating_add(profile.range / 2).saturating_add(16)
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(problem: &'a Problem, options: Options) -> Self {
+        let classes = problem.classes();
+        let class_of = |reading: &super::Reading| reading.lists().first().map(|list| classes[*list]);
+        let reads: Vec<usize> =
+            problem.groups.iter().map(|group| class_of(&group.reading).unwrap_or(0)).collect();
+        let outputs: Vec<Option<usize>> =
+            problem.outputs.iter().map(|output| class_of(&output.reading)).collect();
+        let mut forms = Forms { chains: options.chains, known: BTreeMap::new() };
+        let mut slots = vec![Vec::new(); classes.len()];
+        let mut groups: Vec<Choices> = vec![Vec::new(); problem.groups.len()];
+        for class in 0..classes.len() {
+            let readers: Vec<usize> = (0..reads.len()).filter(|group| reads[*group] == class).collect();
+            let decrypted = problem.outputs.iter().zip(&outputs).filter(|(_, read)| **read == Some(class));
+            let decrypted = decrypted.map(|(output, _)| output.slots).max();
+            if let ([alone], None) = (&readers[..], decrypted) {
+                let profile = &problem.groups[*alone].profile;
+                let found = forms.of(profile, with_room(profile)).iter();
+                let own = found.map(|form| Candidate::new(form.clone(), form.slots().max(LEAST_SLOTS)));
+                groups[*alone] = vec![own.collect()];
+                continue;
+            }
+            slots[class] = spacings(problem, &readers, decrypted.unwrap_or(0).max(LEAST_SLOTS), &mut forms);
+            for group in readers {
+                let profile = &problem.groups[group].profile;
+                let at = |slots: &u64| {
+                    let found = forms.of(profile, (*slots).min(with_room(profile)));
+                    found.iter().map(|form| Candidate::new(form.clone(), *slots)).collect()
+                };
+                groups[group] = slots[class].iter().map(at).collect();
+            }
+        }
+        Self { problem, classes, slots, reads, groups, outputs }
+    }
+
+    /// The most phases that a form has.
+    pub(super) fn most_phases(&self) -> usize {
+        let candidates = self.groups.iter().flatten().flatten();
+        candidates.map(|candidate| candidate.stages.len()).max().unwrap_or(1)
+    }
+
+    /// Slots of a class by the number of its choice; those of a class that one group reads depend on the form.
+    pub(super) fn class_slots(&self, class: usize, choice: usize) -> u64 {
+        self.slots[class].get(choice).copied().unwrap_or(LEAST_SLOTS)
+    }
+}
+
+/// Slots for lists with several readers: as many as the widest needs, and what forms of any of them would want.
+fn spacings(problem: &Problem, readers: &[usize], decrypted: u64, forms: &mut Forms) -> Vec<u64> {
+    let mut wanted: Vec<u64> = Vec::new();
+    let (mut least, mut least_of_chains, mut most) = (decrypted, decrypted, decrypted);
+    for group in readers {
+        let profile = &problem.groups[*group].profile;
+        let forms = forms.of(profile, with_room(profile));
+        let slots = |form: &Form| form.slots();
+        let narrowest = forms.iter().map(slots).min().unwrap_or(0);
+        let chains = forms.iter().filter(|form| form.stages.len() > 1);
+        least = least.max(narrowest);
+        // A table without padding takes half the slots of its range, a chain all of them.
+        least_of_chains = least_of_chains.max(chains.map(slots).min().unwrap_or(narrowest));
+        most = most.max(with_room(profile));
+        wanted.extend(forms.iter().map(slots));
+    }
+    let multiples = |slots: u64| [least.div_ceil(slots.max(1)) * slots, slots];
+    let mut found: Vec<u64> = wanted.into_iter().flat_map(multiples).collect();
+    found.retain(|slots| (least..=most).contains(slots));
+    found.sort_unstable();
+    found.dedup();
+    // Evenly over all that there are.
+    let stride = found.len().div_ceil(MAX_SPACINGS).max(1);
+    let mut chosen: Vec<u64> =
+        found.into_iter().step_by(stride).chain([least, least_of_chains.max(least)]).collect();
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
+}

@@ -1,0 +1,137 @@
+//! All that depends on the dimension of the big key alone: heads, and what keyswitches to each small dimension cost.
+
+use super::{Machine, space};
+use cml_runtime::parameters::{noise, security};
+use cml_runtime::program::message::ParameterSet;
+use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
+use std::cell::OnceCell;
+
+/// Shape and decomposition of a bootstrap.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Head {
+    pub(super) shape: GlweShape,
+    pub(super) bootstrap: Decomposition,
+    /// Variance of a result for each element of the mask.
+    pub(super) variance: f64,
+    /// For each extension what it costs.
+    pub(super) extensions: Vec<Extension>,
+}
+
+/// A number of accumulators, as a power of two.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Extension {
+    /// Nanoseconds for each element of the mask.
+    pub(super) element: f64,
+    /// Half the distance of two positions, on the torus.
+    pub(super) half_position: f64,
+    /// Variance of the modulus switch for each element of the mask.
+    pub(super) switch: f64,
+}
+
+/// A keyswitch to one small dimension.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Keyswitch {
+    pub(super) decomposition: Decomposition,
+    pub(super) variance: f64,
+    /// Nanoseconds of one.
+    pub(super) cost: f64,
+}
+
+/// All key sets with one big key.
+pub(super) struct Ring<'a> {
+    pub(super) heads: Vec<Head>,
+    /// Variance of a fresh encryption.
+    pub(super) fresh: f64,
+    /// From the smallest small dimension on, the keyswitches with less noise than all of fewer levels; made when asked for.
+    keyswitches: Vec<OnceCell<Vec<Keyswitch>>>,
+    machine: &'a Machine,
+}
+
+impl<'a> Ring<'a> {
+    /// All heads of a big dimension that the machine knows and that `allowed` has.
+    pub(super) fn new(big: LweDimension, machine: &'a Machine, allowed: impl Fn(GlweShape) -> bool) -> Self {
+        let shapes = space::shapes().filter(|shape| shape.lwe_dimension() == big && allowed(*shape));
+        let heads: Vec<Head> = shapes.flat_map(|shape| heads(shape, machine)).collect();
+        let keyswitches = space::small_dimensions(1).map(|_| OnceCell::new()).collect();
+        Self { heads, fresh: security::gaussian_132(big).0, keyswitches, machine }
+    }
+
+    /// Keyswitches to a small dimension, by rising level and falling noise.
+    pub(super) fn keyswitches(&self, small: u32) -> &[Keyswitch] {
+        let first = space::small_dimensions(1).next().unwrap_or(0);
+        let place = small.checked_sub(first).and_then(|place| self.keyswitches.get(place as usize));
+        let (Some(place), Some(head)) = (place, self.heads.first()) else { return &[] };
+        place.get_or_init(|| keyswitches_to(small, head, self.machine))
+    }
+}
+
+fn heads(shape: GlweShape, machine: &Machine) -> Vec<Head> {
+    let head = |bootstrap: Decomposition| {
+        let extension = |v: u32| {
+            let log2_positions = shape.polynomial_size.ilog2() + 1 + v;
+            let element = machine.mask_element(shape, bootstrap.level, v)?;
+            let half_position = (-f64::from(log2_positions) - 1.0).exp2();
+            let switch = noise::centered_modulus_switch(LweDimension(1), log2_positions).0;
+            Some(Extension { element, half_position, switch })
+        };
+        let extensions = space::extensions(shape).map(extension).collect::<Option<Vec<_>>>()?;
+        // Proportional to the small dimension; the keyswitch has no part in it.
+        let variance = space::parameter_set(shape, 1, bootstrap, bootstrap).bootstrap_variance().0;
+        Some(Head { shape, bootstrap, variance, extensions })
+    };
+    space::bootstrap_decompositions(shape).into_iter().filter_map(head).collect()
+}
+
+fn keyswitches_to(small: u32, head: &Head, machine: &Machine) -> Vec<Keyswitch> {
+    let big = head.shape.lwe_dimension();
+    let found = space::keyswitch_decompositions(big, LweDimension(small as usize)).into_iter();
+    found
+        .map(|decomposition| {
+            let set = space::parameter_set(head.shape, small, head.bootstrap, decomposition);
+            Keyswitch { decomposition, variance: set.keyswitch_variance().0, cost: machine.keyswitch(&set) }
+        })
+        .collect()
+}
+
+/// A key set of a ring.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct KeySet {
+    /// Index of its head.
+    pub(super) head: usize,
+    pub(super) small: u32,
+    pub(super) keyswitch: Keyswitch,
+}
+
+impl KeySet {
+    /// The set with these parameters, if the ring has it.
+    pub(super) fn of(parameters: &ParameterSet, ring: &Ring) -> Option<Self> {
+        let (shape, bootstrap) = (parameters.glwe_shape(), parameters.pbs_decomposition());
+        let head = ring.heads.iter().position(|head| head.shape == shape && head.bootstrap == bootstrap)?;
+        let mut keyswitches = ring.keyswitches(parameters.lwe_dimension).iter();
+        let keyswitch = *keyswitches.find(|found| found.decomposition == parameters.ks_decomposition())?;
+        Some(Self { head, small: parameters.lwe_dimension, keyswitch })
+    }
+
+    pub(super) fn parameters(&self, ring: &Ring) -> ParameterSet {
+        let head = &ring.heads[self.head];
+        space::parameter_set(head.shape, self.small, head.bootstrap, self.keyswitch.decomposition)
+    }
+
+    /// Variance of a bootstrap's result.
+    pub(super) fn variance(&self, ring: &Ring) -> f64 {
+        f64::from(self.small) * ring.heads[self.head].variance
+    }
+
+    /// Bytes of its keys as they are sent.
+    pub(super) fn key_bytes(&self, ring: &Ring) -> f64 {
+        let head = &ring.heads[self.head];
+        key_bytes(head, self.small, self.keyswitch.decomposition)
+    }
+}
+
+/// The same from the parts.
+pub(super) fn key_bytes(head: &Head, small: u32, keyswitch: Decomposition) -> f64 {
+    let polynomials = f64::from(small) * f64::from(head.bootstrap.level) * (head.shape.dimension + 1) as f64;
+    let bootstrap = polynomials * head.shape.polynomial_size as f64;
+    8.0 * (bootstrap + head.shape.lwe_dimension().0 as f64 * f64::from(keyswitch.level))
+}

@@ -1,0 +1,222 @@
+//! What a stage can be bootstrapped with: given key sets, or any set at all.
+
+use super::plan::Read;
+use super::ring::{KeySet, Ring};
+use super::space;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+
+/// One way to bootstrap a stage.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Way {
+    /// Number of the key set; of the head where any set may be used.
+    pub(super) key: usize,
+    /// log2 of the number of accumulators.
+    pub(super) extension: u32,
+    /// Nanoseconds of one phase.
+    pub(super) cost: f64,
+    /// Variance of the result.
+    pub(super) variance: f64,
+}
+
+/// Where stages get their bootstraps from.
+pub(super) trait Supply {
+    /// Variance of a fresh encryption.
+    fn fresh(&self) -> f64;
+
+    /// Bounds on the variance of a result that are worth a choice, the most quiet first.
+    fn levels(&self) -> Vec<f64>;
+
+    /// The ways to read with this variance arriving, with results of at most `quiet` variance: by rising cost and falling
+    /// variance of the result.
+    fn ways(&self, read: &Read, arriving: f64, quiet: f64) -> Vec<Way>;
+}
+
+/// Keeps the ways that no other beats in cost and variance.
+fn undominated(mut ways: Vec<Way>) -> Vec<Way> {
+    ways.sort_by(|one, other| one.cost.total_cmp(&other.cost).then(one.variance.total_cmp(&other.variance)));
+    let mut least = f64::INFINITY;
+    ways.retain(|way| {
+        let better = way.variance < least;
+        least = least.min(way.variance);
+        better
+    });
+    ways
+}
+
+/// Variance that keyswitch and modulus switch may add where a reading must be `kappa` deviations from its room.
+pub(super) fn allowance(room: f64, kappa: f64, arriving: f64) -> f64 {
+    if room > 0.0 { (room / kappa).powi(2) - arriving } else { -1.0 }
+}
+
+/// Given key sets.
+pub(super) struct Given<'a> {
+    pub(super) ring: &'a Ring<'a>,
+    pub(super) sets: &'a [KeySet],
+    /// Deviations that every reading must keep.
+    pub(super) kappa: f64,
+}
+
+impl Supply for Given<'_> {
+    fn fresh(&self) -> f64 {
+        self.ring.fresh
+    }
+
+    fn levels(&self) -> Vec<f64> {
+        let mut levels: Vec<f64> = self.sets.iter().map(|set| set.variance(self.ring)).collect();
+        levels.sort_by(f64::total_cmp);
+        levels.dedup();
+        levels
+    }
+
+    fn ways(&self, read: &Read, arriving: f64, quiet: f64) -> Vec<Way> {
+        let mut ways = Vec::new();
+        for (key, set) in self.sets.iter().enumerate() {
+            let head = &self.ring.heads[set.head];
+            let (small, variance) = (f64::from(set.small), set.variance(self.ring));
+            if variance > quiet {
+                continue;
+            }
+            for (extension, accumulators) in (0..).zip(&head.extensions) {
+                let left = allowance(read.half_room - accumulators.half_position, self.kappa, arriving);
+                if set.keyswitch.variance + small * accumulators.switch <= left {
+                    let bootstrap = small * accumulators.element;
+                    let cost = set.keyswitch.cost + f64::from(read.rotations) * bootstrap;
+                    ways.push(Way { key, extension, cost, variance });
+                    break;
+                }
+            }
+        }
+        undominated(ways)
+    }
+}
+
+/// Steps of the small dimension in a wish.
+const STRIDE: usize = 16;
+
+/// 2^-80: less variance than any key set adds.
+const LEAST_VARIANCE: f64 = 8.3e-25;
+
+/// Most bootstraps at one phase.
+const MAX_ROTATIONS: usize = 2;
+
+/// What keyswitch and modulus switch add, against what a phase costs with them.
+struct Trade {
+    added: f64,
+    cost: f64,
+    small: u32,
+}
+
+/// Any key set of a ring: each stage gets what it would wish for, about.
+pub(super) struct Wishes<'a> {
+    ring: &'a Ring<'a>,
+    kappa: f64,
+    /// For each head, extension and number of rotations the trades, by falling cost.
+    trades: Vec<OnceCell<Vec<Trade>>>,
+    /// What was asked for: for room and arriving variance on a grid, and rotations, a way for each head, by cost.
+    known: RefCell<BTreeMap<(i64, i64, usize), Vec<Way>>>,
+}
+
+impl<'a> Wishes<'a> {
+    /// Steps of a factor of two: rooms are rounded down, variances up.
+    const ROOM_STEPS: f64 = 16.0;
+    const VARIANCE_STEPS: f64 = 4.0;
+
+    pub(super) fn new(ring: &'a Ring, kappa: f64) -> Self {
+        let extensions: usize = ring.heads.iter().map(|head| head.extensions.len()).sum();
+        let trades = (0..extensions * MAX_ROTATIONS).map(|_| OnceCell::new()).collect();
+        Self { ring, kappa, trades, known: RefCell::default() }
+    }
+
+    fn trades(&self, place: usize, head: usize, extension: usize, rotations: f64) -> &[Trade] {
+        self.trades[place].get_or_init(|| {
+            let accumulators = &self.ring.heads[head].extensions[extension];
+            let mut all = Vec::new();
+            for small in space::small_dimensions(STRIDE) {
+                let dimension = f64::from(small);
+                for keyswitch in self.ring.keyswitches(small) {
+                    let added = keyswitch.variance + dimension * accumulators.switch;
+                    let cost = keyswitch.cost + rotations * dimension * accumulators.element;
+                    all.push(Trade { added, cost, small });
+                }
+            }
+            all.sort_by(|one, other| one.added.total_cmp(&other.added));
+            let mut least = f64::INFINITY;
+            all.retain(|trade| {
+                let better = trade.cost < least;
+                least = least.min(trade.cost);
+                better
+            });
+            all
+        })
+    }
+
+    /// The cheapest way of each head, by cost.
+    fn of_heads(&self, half_room: f64, arriving: f64, rotations: usize) -> Vec<Way> {
+        let mut ways = Vec::new();
+        let mut place = rotations - 1;
+        let smallest = f64::from(space::small_dimensions(1).next().unwrap_or(0));
+        for (key, head) in self.ring.heads.iter().enumerate() {
+            let mut best: Option<Way> = None;
+            for (extension, accumulators) in head.extensions.iter().enumerate() {
+                let least = rotations as f64 * smallest * accumulators.element;
+                if best.is_some_and(|best| best.cost <= least) {
+                    break;
+                }
+                let left = allowance(half_room - accumulators.half_position, self.kappa, arriving);
+                if left <= 0.0 {
+                    continue;
+                }
+                let trades = self.trades(place + extension * MAX_ROTATIONS, key, extension, rotations as f64);
+                let fitting = trades.partition_point(|trade| trade.added <= left);
+                let Some(trade) = fitting.checked_sub(1).map(|last| &trades[last]) else { continue };
+                if best.is_none_or(|best| trade.cost < best.cost) {
+                    let variance = f64::from(trade.small) * head.variance;
+                    best = Some(Way { key, extension: extension as u32, cost: trade.cost, variance });
+                }
+            }
+            ways.extend(best);
+            place += head.extensions.len() * MAX_ROTATIONS;
+        }
+        ways.sort_by(|one, other| one.cost.total_cmp(&other.cost).then(one.key.cmp(&other.key)));
+        ways
+    }
+}
+
+impl Supply for Wishes<'_> {
+    fn fresh(&self) -> f64 {
+        self.ring.fresh
+    }
+
+    fn levels(&self) -> Vec<f64> {
+        let mut levels: Vec<f64> = Vec::new();
+        for head in &self.ring.heads {
+            let (level, variance) = (head.bootstrap.level as usize, head.variance);
+            levels.resize(levels.len().max(level), 0.0);
+            levels[level - 1] = variance.max(levels[level - 1]);
+        }
+        let largest = f64::from(space::small_dimensions(1).last().unwrap_or(0));
+        levels.reverse();
+        levels.iter().map(|variance| variance * largest).filter(|variance| *variance > 0.0).collect()
+    }
+
+    fn ways(&self, read: &Read, arriving: f64, quiet: f64) -> Vec<Way> {
+        let rotations = (read.rotations as usize).clamp(1, MAX_ROTATIONS);
+        let room = (read.log2_half_room * Self::ROOM_STEPS).floor();
+        // Below what any key set adds, less makes no difference.
+        let variance = (arriving.max(LEAST_VARIANCE).log2() * Self::VARIANCE_STEPS).ceil();
+        let mut known = self.known.borrow_mut();
+        let found = known.entry((room as i64, variance as i64, rotations)).or_insert_with(|| {
+            let (room, variance) =
+                ((room / Self::ROOM_STEPS).exp2(), (variance / Self::VARIANCE_STEPS).exp2());
+            self.of_heads(room, variance, rotations)
+        });
+        let mut least = f64::INFINITY;
+        let quieter = |way: &&Way| {
+            let better = way.variance <= quiet && way.variance < least;
+            least = if better { way.variance } else { least };
+            better
+        };
+        found.iter().filter(quieter).copied().collect()
+    }
+}
