@@ -28,8 +28,8 @@ const RESTARTS: usize = 3;
 /// log2 of the part of the budget of one inference that the search leaves.
 const ROOM: f64 = 0.1;
 
-/// Designs that are finished.
-const FINALISTS: usize = 3;
+/// Designs that are finished, of each number of key sets.
+const FINALISTS: usize = 2;
 
 /// Key sets, spacings and forms with which the problem keeps the budget and costs least.
 ///
@@ -221,7 +221,15 @@ impl<'a> Search<'a> {
     /// Finishes the best of the designs: the budget is shared by what saves most.
     fn share_budget(&mut self) {
         self.found.sort_by(|one, other| one.price.total_cmp(&other.price));
-        self.found = self.found.iter().filter_map(|found| self.finish(found)).take(FINALISTS).collect();
+        // Designs of one number of sets are much alike.
+        let mut finalists = [0; Options::MAX_KEY_SETS + 1];
+        let finish = |found: &Found| {
+            let alike = &mut finalists[found.design.sets.len()];
+            let finished = if *alike < FINALISTS { self.finish(found) } else { None };
+            *alike += usize::from(finished.is_some());
+            finished
+        };
+        self.found = self.found.iter().filter_map(finish).collect();
     }
 
     fn solution(&self) -> Option<Solution> {

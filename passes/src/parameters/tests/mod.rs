@@ -13,11 +13,15 @@ use cml_runtime::units::Variance;
 /// One bootstrap for each lookup, and one key set.
 const PLAIN: Options = Options { one_ring: false, key_sets: 1, chains: false };
 
-/// Of a staircase with these jumps on `0..range`, each by 1.
+/// Of a staircase with these jumps on `0..range`, rising, each by 1.
 fn staircase(range: i64, jumps: impl IntoIterator<Item = i64>) -> Profile {
-    let jumps: Vec<i64> = jumps.into_iter().collect();
-    let value = |x: i64| jumps.iter().filter(|jump| **jump <= x).count() as i64;
-    Profile::of(&Table { lo: 0, values: (0..range).map(value).collect() }).unwrap()
+    let mut jumps = jumps.into_iter().peekable();
+    let mut value = 0;
+    let values = (0..range).map(|x| {
+        value += i64::from(jumps.next_if(|jump| *jump <= x).is_some());
+        value
+    });
+    Profile::of(&Table { lo: 0, values: values.collect() }).unwrap()
 }
 
 /// Of a table that is flat nowhere.
