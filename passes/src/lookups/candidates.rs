@@ -1,7 +1,7 @@
 //! Which windows are worth the search's while.
 
 use super::rank::best;
-use super::{Form, Kind, Profile, Window, floor, fold, steps, zones};
+use super::{Form, Kind, Profile, Spread, Window, fold, nearest, steps, zones};
 use std::collections::BTreeMap;
 
 /// Forms of one plan that are offered.
@@ -19,7 +19,10 @@ enum Reading {
     Fold,
     Steps,
     Zones,
-    Floor,
+    /// Borders at the jumps, and wherever there is room.
+    Nearest,
+    /// Borders on the lattice of the jumps.
+    Lattice,
 }
 
 /// The forms that serve a profile with at most `available` slots in half the torus.
@@ -55,10 +58,13 @@ fn plans(profile: &Profile) -> Vec<Vec<Reading>> {
     let mut plans: Vec<Vec<Reading>> = vec![vec![]];
     let narrowing = profile.range / profile.transition.saturating_add(4);
     plans.extend((1..=folds(narrowing)).map(|count| fold(count).collect()));
+    // A lattice much finer than the jumps is of no use.
+    let lattice = profile.block.zip(profile.gap).is_some_and(|(block, gap)| block >= gap / 3);
     let by_jumps = [
         (Reading::Steps, if profile.equal_jumps { profile.gap } else { None }),
         (Reading::Zones, if profile.equal_jumps { None } else { profile.gap }),
-        (Reading::Floor, profile.block),
+        (Reading::Lattice, profile.block.filter(|_| lattice)),
+        (Reading::Nearest, profile.gap.filter(|gap| profile.block.is_none_or(|block| block < *gap))),
     ];
     for (reading, apart) in by_jumps {
         let Some(apart) = apart.filter(|apart| *apart >= 2) else { continue };
@@ -102,12 +108,16 @@ impl Windows {
         for tolerance in tolerances(profile, *reading, self.step) {
             let Some(prepared) = prepared(profile, *reading, tolerance) else { continue };
             for form in self.within(&prepared, rest) {
-                let with = |ratio| sequence(profile, *reading, Window { ratio, tolerance }, &form);
+                let rest_of: Vec<Kind> = form.stages.iter().map(|stage| stage.kind).collect();
+                let with = |ratio| sequence(profile, *reading, Window { ratio, tolerance }, &rest_of);
                 let Some(one) = with(1) else { continue };
                 let slots = available.unwrap_or(one.slots).max(one.slots);
                 let ratio = slots / form.slots;
-                for form in [ratio, ratio + 1].into_iter().filter(|ratio| *ratio >= 2).filter_map(with) {
-                    let filled = rest.is_empty().then(|| filled(profile, *reading, &form, slots)).flatten();
+                for ratio in [ratio, ratio + 1].into_iter().filter(|ratio| *ratio >= 2) {
+                    let Some(form) = with(ratio) else { continue };
+                    let window = Window { ratio, tolerance };
+                    let slots = slots.max(form.slots);
+                    let filled = rest.is_empty().then(|| filled(profile, *reading, window, slots)).flatten();
                     found.push(filled.unwrap_or(form));
                 }
             }
@@ -132,20 +142,19 @@ impl Windows {
 }
 
 /// The form with the largest tolerance at which a table or sign in its window still fits these slots.
-fn filled(profile: &Profile, reading: Reading, form: &Form, slots: u64) -> Option<Form> {
-    let slots = form.slots.max(slots);
-    let mut kinds: Vec<Kind> = form.stages.iter().map(|stage| stage.kind).collect();
-    let (Kind::Fold(window) | Kind::Steps(window) | Kind::Zones { window, .. } | Kind::Floor { window, .. }) =
-        &mut kinds[0]
-    else {
-        return None;
-    };
+fn filled(profile: &Profile, reading: Reading, window: Window, slots: u64) -> Option<Form> {
     let width = slots / window.ratio;
-    let (largest, prepared) = (largest(profile, reading), prepared(profile, reading, window.tolerance)?);
-    // A window grows with the tolerance: by two slots, about the border of a block by one.
-    let more = width.checked_sub(prepared.unpadded)? / if reading == Reading::Floor { 1 } else { 2 };
-    window.tolerance = largest.min(window.tolerance + more);
-    Form::new(profile, &kinds).filter(|filled| filled.slots <= slots)
+    let prepared = prepared(profile, reading, window.tolerance)?;
+    // A window grows with the tolerance by so many slots.
+    let growth = match reading {
+        Reading::Fold | Reading::Steps | Reading::Zones => 2,
+        Reading::Nearest => 3,
+        Reading::Lattice => 1,
+    };
+    let tolerance = window.tolerance + width.checked_sub(prepared.unpadded)? / growth;
+    let window = Window { tolerance: tolerance.min(largest(profile, reading)), ..window };
+    let sequence = sequence(profile, reading, window, &[Kind::Direct { tolerance: 0 }]);
+    sequence.filter(|filled| filled.slots <= slots)
 }
 
 /// The largest tolerance that can be of use.
@@ -153,8 +162,8 @@ fn largest(profile: &Profile, reading: Reading) -> u64 {
     match reading {
         // A fold that does not halve the range saves nothing.
         Reading::Fold => (profile.range / 2).saturating_sub(profile.transition) / 4 + 1,
-        Reading::Steps | Reading::Zones => profile.gap.unwrap_or(0) / 2,
-        Reading::Floor => profile.block.unwrap_or(0) / 2,
+        Reading::Steps | Reading::Zones | Reading::Nearest => profile.gap.unwrap_or(0) / 2,
+        Reading::Lattice => profile.block.unwrap_or(0) / 2,
     }
 }
 
@@ -175,23 +184,34 @@ fn prepared(profile: &Profile, reading: Reading, tolerance: u64) -> Option<Profi
     match reading {
         Reading::Fold => fold::folded(profile, tolerance),
         Reading::Steps | Reading::Zones => steps::distance(tolerance),
-        Reading::Floor => floor::distance(profile.block?, tolerance),
+        Reading::Nearest | Reading::Lattice => {
+            nearest::distance(spread(profile, reading, tolerance)?, tolerance)
+        }
     }
 }
 
+/// How far apart borders are to be.
+fn spread(profile: &Profile, reading: Reading, tolerance: u64) -> Option<Spread> {
+    if reading == Reading::Lattice {
+        return profile.block.map(|block| Spread { least: block, most: block });
+    }
+    // The table of both sides is read with the same tolerance as the border, where there is room for it.
+    let least = (2 * tolerance + 1).min(profile.gap?);
+    Some(Spread { least, most: 2 * least - 1 })
+}
+
 /// The whole form, where a window is read as `rest`.
-fn sequence(profile: &Profile, reading: Reading, window: Window, rest: &Form) -> Option<Form> {
+fn sequence(profile: &Profile, reading: Reading, window: Window, rest: &[Kind]) -> Option<Form> {
     let direct = |tolerance| Some(Kind::Direct { tolerance });
     let (kind, last) = match reading {
         Reading::Fold => (Kind::Fold(window), None),
         Reading::Steps => (Kind::Steps(window), None),
         Reading::Zones => (Kind::Zones { window, zones: zones::index(profile).unpadded }, direct(0)),
-        Reading::Floor => {
-            let block = profile.block?;
-            (Kind::Floor { window, block }, direct(floor::slack(block)))
+        Reading::Nearest | Reading::Lattice => {
+            let spread = spread(profile, reading, window.tolerance)?;
+            (Kind::Nearest { window, spread }, direct(spread.slack()))
         }
     };
-    let rest = rest.stages.iter().map(|stage| stage.kind);
-    let kinds: Vec<Kind> = [kind].into_iter().chain(rest).chain(last).collect();
+    let kinds: Vec<Kind> = [kind].into_iter().chain(rest.iter().copied()).chain(last).collect();
     Form::new(profile, &kinds)
 }

@@ -1,6 +1,6 @@
 //! What the stages of a form ask of keys and spacings, without a table.
 
-use super::{Kind, Stage, direct, floor, fold, steps, zones};
+use super::{Kind, Stage, direct, fold, nearest, steps, zones};
 use cml_runtime::units::Spacing;
 
 /// The spacing at which a stage reads: a multiple of a base.
@@ -86,7 +86,7 @@ impl Walk<'_> {
             Some(Kind::Fold(window)) => fold::demand(self, noise, window),
             Some(Kind::Steps(window)) => steps::demand(self, noise, window),
             Some(Kind::Zones { window, zones }) => zones::demand(self, noise, window, zones),
-            Some(Kind::Floor { window, .. }) => floor::demand(self, noise, window),
+            Some(Kind::Nearest { window, .. }) => nearest::demand(self, noise, window),
             None => Vec::new(),
         }
     }

@@ -35,9 +35,9 @@ pub enum Unfit {
         /// Number of the stage.
         stage: usize,
     },
-    /// The table is not constant on blocks.
-    #[error("stage {stage} needs a table that is constant on its blocks")]
-    Block {
+    /// Borders cannot be as far apart as the stage has them.
+    #[error("stage {stage} has borders that do not fit between the jumps of the table")]
+    Borders {
         /// Number of the stage.
         stage: usize,
     },

@@ -8,8 +8,8 @@ mod candidates;
 mod demand;
 mod direct;
 mod error;
-mod floor;
 mod fold;
+mod nearest;
 mod nodes;
 mod profile;
 mod rank;
@@ -25,6 +25,7 @@ mod zones;
 pub use candidates::candidates;
 pub use demand::{At, StageDemand};
 pub use error::{ParseFormError, Unfit};
+pub use nearest::Spread;
 pub use nodes::{Input, Node, Role};
 pub use profile::Profile;
 pub use verify::{Wrong, verify};
@@ -49,12 +50,12 @@ pub enum Kind {
         /// Slots for the number of the zone.
         zones: u64,
     },
-    /// The nearest border between blocks, the sign of the distance from it, then a table of the blocks.
-    Floor {
+    /// The nearest border, the sign of the distance from it, then a table of both.
+    Nearest {
         /// Of the nearest border.
         window: Window,
-        /// Arguments in a block.
-        block: u64,
+        /// How far apart borders are.
+        spread: Spread,
     },
 }
 
@@ -76,7 +77,7 @@ impl Kind {
             Self::Fold(window)
             | Self::Steps(window)
             | Self::Zones { window, .. }
-            | Self::Floor { window, .. } => window.tolerance,
+            | Self::Nearest { window, .. } => window.tolerance,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The chain of sums and bootstraps that a form is for one table.
 
 use super::staircase::{self, Staircase};
-use super::{Form, Kind, Stage, Unfit, direct, floor, fold, steps, zones};
+use super::{Form, Kind, Stage, Unfit, direct, fold, nearest, steps, zones};
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
 
@@ -128,7 +128,7 @@ impl Chain<'_> {
             Kind::Fold(window) => fold::look_up(self, stage, lookup, window),
             Kind::Steps(window) => steps::look_up(self, stage, lookup, window),
             Kind::Zones { window, zones } => zones::look_up(self, stage, lookup, window, zones),
-            Kind::Floor { window, block } => floor::look_up(self, stage, lookup, window, block),
+            Kind::Nearest { window, spread } => nearest::look_up(self, stage, lookup, window, spread),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What forms depend on in a table, and how many slots a form needs for it.
 
 use super::staircase::Staircase;
-use super::{Kind, Unfit, direct, floor, fold, steps, zones};
+use super::{Kind, Unfit, direct, fold, nearest, steps, zones};
 use cml_runtime::reference::message::Table;
 
 /// A table as far as forms depend on it. Merged over several it describes what serves all of them.
@@ -109,6 +109,6 @@ pub(super) fn needed(profile: &Profile, kinds: &mut dyn Iterator<Item = Kind>) -
         Kind::Fold(window) => fold::slots(profile, window, kinds),
         Kind::Steps(window) => steps::slots(profile, window, kinds),
         Kind::Zones { window, zones } => zones::slots(profile, window, zones, kinds),
-        Kind::Floor { window, block } => floor::slots(profile, window, block, kinds),
+        Kind::Nearest { window, spread } => nearest::slots(profile, window, spread, kinds),
     }
 }

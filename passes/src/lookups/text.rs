@@ -1,6 +1,6 @@
 //! Forms as text, for attributes and reports: `slots: kind(numbers)@key+extension ...`.
 
-use super::{Form, Kind, ParseFormError, Stage, Window};
+use super::{Form, Kind, ParseFormError, Spread, Stage, Window};
 use std::fmt::{Display, Formatter};
 use std::str::FromStr;
 
@@ -23,22 +23,23 @@ fn words(kind: Kind) -> (&'static str, Vec<u64>) {
         Kind::Fold(window) => ("fold", with(window, &[])),
         Kind::Steps(window) => ("steps", with(window, &[])),
         Kind::Zones { window, zones } => ("zones", with(window, &[zones])),
-        Kind::Floor { window, block } => ("floor", with(window, &[block])),
+        Kind::Nearest { window, spread } => ("nearest", with(window, &[spread.least, spread.most])),
     }
 }
 
 fn kind(name: &str, numbers: &[u64]) -> Option<Kind> {
     let (window, more) = match (name, numbers) {
         ("direct", [tolerance]) => return Some(Kind::Direct { tolerance: *tolerance }),
-        (_, [ratio, tolerance]) => (Window { ratio: *ratio, tolerance: *tolerance }, None),
-        (_, [ratio, tolerance, more]) => (Window { ratio: *ratio, tolerance: *tolerance }, Some(*more)),
+        (_, [ratio, tolerance, more @ ..]) => (Window { ratio: *ratio, tolerance: *tolerance }, more),
         _ => return None,
     };
     match (name, more) {
-        ("fold", None) => Some(Kind::Fold(window)),
-        ("steps", None) => Some(Kind::Steps(window)),
-        ("zones", Some(zones)) => Some(Kind::Zones { window, zones }),
-        ("floor", Some(block)) => Some(Kind::Floor { window, block }),
+        ("fold", []) => Some(Kind::Fold(window)),
+        ("steps", []) => Some(Kind::Steps(window)),
+        ("zones", [zones]) => Some(Kind::Zones { window, zones: *zones }),
+        ("nearest", [least, most]) => {
+            Some(Kind::Nearest { window, spread: Spread { least: *least, most: *most } })
+        }
         _ => None,
     }
 }

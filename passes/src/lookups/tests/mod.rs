@@ -5,7 +5,7 @@ mod generator;
 mod model;
 mod proofs;
 
-use super::{Form, Kind, Profile, Stage, Unfit, Window, candidates, verify};
+use super::{Form, Kind, Profile, Spread, Stage, Unfit, Window, candidates, verify};
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
 use generator::{staircase, staircases};
@@ -92,7 +92,7 @@ fn plan(form: &Form) -> String {
         Kind::Fold(_) => 'F',
         Kind::Steps(_) => 'S',
         Kind::Zones { .. } => 'Z',
-        Kind::Floor { .. } => 'L',
+        Kind::Nearest { .. } => 'N',
     };
     form.stages.iter().map(letter).collect()
 }
@@ -120,8 +120,10 @@ fn tolerances_are_used_up() {
         (&uneven, "FSFD"),
         (&unequal, "ZDD"),
         (&unequal, "FZFDD"),
-        (&even, "LDD"),
-        (&even, "LFDD"),
+        (&even, "NDD"),
+        (&even, "NFDD"),
+        (&uneven, "NDD"),
+        (&unequal, "FNDD"),
     ] {
         let forms = planned(table, letters);
         assert!(!forms.is_empty(), "no candidates of {letters}");
@@ -141,7 +143,7 @@ fn tables_without_a_form_have_no_candidate_of_it() {
     let unequal = staircase(200, 0, &[50, 90, 131], |at| at as i64);
     let forms = candidates(&Profile::of(&unequal).unwrap(), 400);
     assert!(forms.iter().any(|form| plan(form).contains('Z')));
-    assert!(forms.iter().all(|form| !plan(form).contains('S') && !plan(form).contains('L')));
+    assert!(forms.iter().all(|form| !plan(form).contains('S')));
 }
 
 #[test]
@@ -158,9 +160,12 @@ fn a_form_of_another_table_is_refused() {
     assert_eq!(room, Err(Unfit::Slots { stage: 1, expected: 11, found: 10 }));
     let unequal = staircase(200, 0, &[50, 90], |at| at as i64);
     assert_eq!(nodes(&[Kind::Steps(window(18, 5)), direct], &unequal), Err(Unfit::Jumps { stage: 0 }));
-    let blocks = Kind::Floor { window: window(10, 4), block: 30 };
-    let floor = nodes(&[blocks, direct, Kind::Direct { tolerance: 14 }], &table);
-    assert_eq!(floor, Err(Unfit::Block { stage: 0 }));
+    for (least, most) in [(11, 22), (8, 9), (4, 20)] {
+        let spread = Spread { least, most };
+        let nearest = Kind::Nearest { window: window(10, 4), spread };
+        let nodes = nodes(&[nearest, direct, Kind::Direct { tolerance: 3 }], &table);
+        assert_eq!(nodes, Err(Unfit::Borders { stage: 0 }), "{spread:?}");
+    }
     assert_eq!(nodes(&[Kind::Fold(window(2, 5))], &table), Err(Unfit::Stages));
     assert_eq!(nodes(&[direct, direct], &table), Err(Unfit::Stages));
     let huge = Kind::Fold(window(1 << 62, 1));
@@ -177,7 +182,7 @@ fn forms_are_read_as_they_are_written() {
             Kind::Fold(window),
             Kind::Steps(window),
             Kind::Zones { window, zones: 7 },
-            Kind::Floor { window, block: 24 },
+            Kind::Nearest { window, spread: Spread { least: 24, most: 47 } },
             Kind::Direct { tolerance: 3 },
         ]
         .map(Stage::new)
@@ -185,7 +190,7 @@ fn forms_are_read_as_they_are_written() {
     };
     form.stages[0].key = 2;
     form.stages[1].extension = 1;
-    let text = "256: fold(8,11)@2+0 steps(8,11)@0+1 zones(8,11,7)@0+0 floor(8,11,24)@0+0 direct(3)@0+0";
+    let text = "256: fold(8,11)@2+0 steps(8,11)@0+1 zones(8,11,7)@0+0 nearest(8,11,24,47)@0+0 direct(3)@0+0";
     assert_eq!(form.to_string(), text);
     assert_eq!(text.parse(), Ok(form));
     for bad in
