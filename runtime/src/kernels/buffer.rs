@@ -3,7 +3,6 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use tfhe::core_crypto::fft_impl::fft64::c64;
 
 /// Size of a huge page on x86-64 and on most other systems.
 const PAGE: usize = 2 << 20;
@@ -11,12 +10,12 @@ const PAGE: usize = 2 << 20;
 /// Element types for which all bits zero is a value, and that need no drop.
 pub trait Plain: Copy + sealed::Sealed {}
 impl Plain for u64 {}
-impl Plain for c64 {}
+impl Plain for f64 {}
 
 mod sealed {
     pub trait Sealed {}
     impl Sealed for u64 {}
-    impl Sealed for super::c64 {}
+    impl Sealed for f64 {}
 }
 
 /// A slice of fixed length, zero at first, aligned to huge pages and advised to be held in them.

@@ -160,6 +160,9 @@ impl ParameterSet {
             let fits = (1..64).contains(&base_log) && level * base_log < 64;
             bound(name, level * base_log.min(64), fits, "less than 64 bits in all levels")?;
         }
+        // A digit is a whole number in a double.
+        let fits = self.pbs_base_log < 52;
+        bound("pbs_base_log", self.pbs_base_log, fits, "less than 52 bits a level")?;
         for (name, found) in [("lwe_std_dev", self.lwe_std_dev), ("glwe_std_dev", self.glwe_std_dev)] {
             if !(found > 0.0 && found < 0.25) {
                 let expected = "above 0 and below 0.25";
@@ -239,6 +242,7 @@ pub(crate) mod tests {
         assert_eq!(name(ParameterSet { glwe_dimension: u32::MAX, ..wide() }), "glwe_dimension");
         assert_eq!(name(ParameterSet { polynomial_size: 1000, ..wide() }), "polynomial_size");
         assert_eq!(name(ParameterSet { pbs_base_log: 32, ..wide() }), "pbs_level");
+        assert_eq!(name(ParameterSet { pbs_base_log: 52, pbs_level: 1, ..wide() }), "pbs_base_log");
         assert_eq!(name(ParameterSet { ks_base_log: u32::MAX, ..wide() }), "ks_level");
         assert_eq!(name(ParameterSet { glwe_std_dev: f64::NAN, ..wide() }), "glwe_std_dev");
     }

@@ -1,159 +1,88 @@
-//! Blind rotations of ciphertexts under the small key: plain in lockstep batches, extended one by one.
+//! Blind rotations of ciphertexts under the small key, in lockstep batches.
 
 use super::{KeySet, Switched, TestPolynomial};
-use crate::client::shapes::modulus;
-use crate::kernels::rotate_subtract;
-use tfhe::core_crypto::fft_impl::fft64::crypto::bootstrap::batch_blind_rotate_assign_scratch;
-use tfhe::core_crypto::fft_impl::fft64::crypto::ggsw::{
-    add_external_product_assign, add_external_product_assign_scratch,
-};
-use tfhe::core_crypto::prelude::{
-    CiphertextCount, ComputationBuffers, ContiguousEntityContainer, ContiguousEntityContainerMut,
-    GlweCiphertext, GlweCiphertextCount, GlweCiphertextList, LweCiphertext, MonomialDegree,
-    extract_lwe_sample_from_glwe_ciphertext,
-};
+use crate::kernels::{Accumulators, Rotation};
 
-/// Room that tfhe's scratch needs beyond its requirement, to align it.
-const ALIGNMENT: usize = 4096;
-
-/// Rotates a batch through one pass over the bootstrapping key, and extracts the constant coefficients.
+/// Scratch of blind rotations: one for each thread.
 ///
-/// `inputs` has one ciphertext after the other under the small key, `outputs` gets as many under the big key. Every
-/// ciphertext has a test polynomial of its own, of N coefficients.
-pub(super) fn rotate_batch(
-    key: &KeySet,
-    inputs: &[u64],
-    polynomials: &[&TestPolynomial],
-    outputs: &mut [u64],
-) {
-    let (shapes, fft) = (key.shapes(), key.fft().as_view());
-    let (small, big) = (shapes.small.to_lwe_size().0, shapes.big_size().0);
-    let count = polynomials.len();
-    let log2_positions = shapes.polynomial.to_blind_rotation_input_modulus_log().0 as u32;
-    let mut switched = vec![Switched::default(); count];
-    for (switched, input) in switched.iter_mut().zip(inputs.chunks_exact(small)) {
-        switched.switch(input, log2_positions);
-    }
-    let mut list =
-        GlweCiphertextList::new(0, shapes.glwe, shapes.polynomial, GlweCiphertextCount(count), modulus());
-    for (mut accumulator, polynomial) in list.iter_mut().zip(polynomials) {
-        accumulator.get_mut_body().as_mut().copy_from_slice(polynomial.coefficients());
-    }
-    let scratch =
-        batch_blind_rotate_assign_scratch::<u64>(shapes.glwe, shapes.polynomial, CiphertextCount(count), fft);
-    let mut buffers = ComputationBuffers::new();
-    buffers.resize(scratch.unaligned_bytes_required() + ALIGNMENT);
-    key.bootstrap().batch_blind_rotate_assign(list.as_mut_view(), &switched, fft, buffers.stack());
-    for (accumulator, output) in list.iter().zip(outputs.chunks_exact_mut(big)) {
-        let mut output = LweCiphertext::from_container(output, modulus());
-        extract_lwe_sample_from_glwe_ciphertext(&accumulator, &mut output, MonomialDegree(0));
-    }
-}
-
-/// Scratch of an extended bootstrap: one for each thread.
-///
-/// The test polynomial lies in Z[Y]/(Y^(N 2^v) + 1), which contains Z[X]/(X^N + 1) with X = Y^(2^v). The accumulator is
-/// 2^v GLWE ciphertexts of size N: component `j` holds the coefficients `j` modulo 2^v. A bit of the small key acts on
-/// each component; multiplying by Y^a permutes them, and multiplies each by a power of X.
+/// An extended test polynomial lies in Z[Y]/(Y^(N 2^v) + 1), which contains Z[X]/(X^N + 1) with X = Y^(2^v). It is held
+/// in 2^v accumulators of size N: component `j` has the coefficients `j` modulo 2^v. A bit of the small key acts on each
+/// component; multiplying by Y^a permutes them, and multiplies each by a power of X. A plain one is the case of v = 0.
 ///
 /// # Source
 /// Lee and Yoon, "Discretization Error Reduction for High Precision TFHE", PKC 2023. The order of the mask is ours.
-pub(super) struct Extended<'a> {
+pub(super) struct BlindRotation<'a> {
     key: &'a KeySet,
-    log2_components: u32,
-    accumulator: Vec<u64>,
-    rotated: Vec<u64>,
-    switched: Switched,
-    buffers: ComputationBuffers,
+    accumulators: Option<Accumulators>,
+    switched: Vec<Switched>,
+    rotations: Vec<Rotation>,
 }
 
-impl<'a> Extended<'a> {
-    pub(super) fn new(key: &'a KeySet, extension: u32) -> Self {
-        let shapes = key.shapes();
-        let length = (shapes.glwe.0 * shapes.polynomial.0) << extension;
-        let scratch =
-            add_external_product_assign_scratch::<u64>(shapes.glwe, shapes.polynomial, key.fft().as_view());
-        let mut buffers = ComputationBuffers::new();
-        buffers.resize(scratch.unaligned_bytes_required() + ALIGNMENT);
-        Self {
-            key,
-            log2_components: extension,
-            accumulator: vec![0; length],
-            rotated: vec![0; length],
-            switched: Switched::default(),
-            buffers,
-        }
+impl<'a> BlindRotation<'a> {
+    pub(super) fn new(key: &'a KeySet) -> Self {
+        Self { key, accumulators: None, switched: Vec::new(), rotations: Vec::new() }
     }
 
-    /// Rotates one ciphertext under the small key, and extracts the constant coefficient.
-    pub(super) fn rotate(&mut self, input: &[u64], polynomial: &TestPolynomial, output: &mut [u64]) {
-        let shapes = *self.key.shapes();
-        let log2_positions =
-            shapes.polynomial.to_blind_rotation_input_modulus_log().0 as u32 + self.log2_components;
-        self.switched.switch(input, log2_positions);
-        self.fill(polynomial);
+    /// Rotates a batch through passes over the bootstrapping key, and extracts the constant coefficients.
+    ///
+    /// `inputs` has one ciphertext after the other under the small key, `outputs` gets as many under the big key. Every
+    /// ciphertext has a test polynomial of its own, of N 2^extension coefficients.
+    pub(super) fn run(
+        &mut self,
+        extension: u32,
+        inputs: &[u64],
+        polynomials: &[&TestPolynomial],
+        outputs: &mut [u64],
+    ) {
+        let (shapes, kernel) = (self.key.shapes(), self.key.bootstrap());
+        let (size, components) = (shapes.polynomial.0, 1usize << extension);
+        let log2_positions = (2 * size).ilog2() + extension;
+        let needed = polynomials.len() << extension;
+        let kept = self.accumulators.take().filter(|accumulators| accumulators.count() >= needed);
+        let mut accumulators = kept.unwrap_or_else(|| kernel.accumulators(needed));
+        self.switched.resize_with(polynomials.len(), Switched::default);
+        let ciphertexts = self.switched.iter_mut().zip(inputs.chunks_exact(shapes.small.to_lwe_size().0));
+        for (index, ((switched, input), polynomial)) in ciphertexts.zip(polynomials).enumerate() {
+            switched.switch(input, log2_positions);
+            for component in 0..components {
+                // The test polynomial, rotated by the body.
+                let start = component + switched.body_position();
+                let body = (0..size).map(|index| polynomial.at((index << extension) + start));
+                accumulators.set(index * components + component, body);
+            }
+        }
         // Only component 0 is extracted. With the odd elements of the mask first, then the multiples of 2, of 4 and so on,
         // components that can no longer reach component 0 are left out. The mask is public: the order tells nothing.
-        for zeros in 0..=self.log2_components {
+        for zeros in 0..=extension {
             for bit in 0..shapes.small.0 {
-                let element = self.switched.positions()[bit];
-                if element != 0 && element.trailing_zeros().min(self.log2_components) == zeros {
-                    self.multiply(bit, element, 1 << zeros);
-                }
+                self.collect(bit, zeros, extension);
+                kernel.rotate(bit, &mut accumulators, &self.rotations);
             }
         }
-        let length = shapes.glwe.0 * shapes.polynomial.0;
-        let first = GlweCiphertext::from_container(&self.accumulator[..length], shapes.polynomial, modulus());
-        let mut output = LweCiphertext::from_container(output, modulus());
-        extract_lwe_sample_from_glwe_ciphertext(&first, &mut output, MonomialDegree(0));
+        for (index, output) in outputs.chunks_exact_mut(shapes.big_size().0).enumerate() {
+            accumulators.extract_constant(index * components, output);
+        }
+        self.accumulators = Some(accumulators);
     }
 
-    /// The test polynomial, rotated by the body; masks are zero.
-    fn fill(&mut self, polynomial: &TestPolynomial) {
-        let size = self.key.shapes().polynomial.0;
-        let length = self.key.shapes().glwe.0 * size;
-        let body = self.switched.body_position();
-        self.accumulator.fill(0);
-        for (component, accumulator) in self.accumulator.chunks_exact_mut(length).enumerate() {
-            for (index, coefficient) in accumulator[length - size..].iter_mut().enumerate() {
-                *coefficient = polynomial.at((index << self.log2_components) + component + body);
+    /// The rotations that one bit decides, of those ciphertexts whose element has so many zeros at its end, or at least as
+    /// many as the extension.
+    fn collect(&mut self, bit: usize, zeros: u32, extension: u32) {
+        let components = 1usize << extension;
+        let turn = 2 * self.key.shapes().polynomial.0;
+        self.rotations.clear();
+        for (index, switched) in self.switched.iter().enumerate() {
+            let element = switched.positions()[bit];
+            if element == 0 || element.trailing_zeros().min(extension) != zeros {
+                continue;
             }
-        }
-    }
-
-    /// Multiplies by Y^element if this bit of the key is set, those components whose number is a multiple of `step`.
-    fn multiply(&mut self, bit: usize, element: usize, step: usize) {
-        let shapes = *self.key.shapes();
-        let size = shapes.polynomial.0;
-        let length = shapes.glwe.0 * size;
-        let components = 1usize << self.log2_components;
-        for target in (0..components).step_by(step) {
-            // Coefficient `i` of component `source` goes to Y^(i 2^v + source + element).
-            let source = (target + components - element % components) % components;
-            let degree = ((source + element) >> self.log2_components) % (2 * size);
-            let from = &self.accumulator[source * length..(source + 1) * length];
-            let old = &self.accumulator[target * length..(target + 1) * length];
-            let to = &mut self.rotated[target * length..(target + 1) * length];
-            for ((to, from), old) in
-                to.chunks_exact_mut(size).zip(from.chunks_exact(size)).zip(old.chunks_exact(size))
-            {
-                rotate_subtract(to, from, old, degree);
+            for target in (0..components).step_by(1 << zeros) {
+                // Coefficient `i` of component `source` goes to Y^(i 2^v + source + element).
+                let source = (target + components - element % components) % components;
+                let degree = ((source + element) >> extension) % turn;
+                let first = index * components;
+                self.rotations.push(Rotation { target: first + target, source: first + source, degree });
             }
-        }
-        let ggsw = self.key.ggsw(bit);
-        for target in (0..components).step_by(step) {
-            let range = target * length..(target + 1) * length;
-            add_external_product_assign(
-                GlweCiphertext::from_container(
-                    &mut self.accumulator[range.clone()],
-                    shapes.polynomial,
-                    modulus(),
-                ),
-                ggsw.as_view(),
-                GlweCiphertext::from_container(&self.rotated[range], shapes.polynomial, modulus()),
-                self.key.fft().as_view(),
-                self.buffers.stack(),
-            );
         }
     }
 }

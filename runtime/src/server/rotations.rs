@@ -3,14 +3,15 @@
 //! Lookups of one layer come in groups of different extensions, whose rotations differ in cost by factors of two and more.
 //! One queue for all groups, the expensive ones first, keeps every thread busy until the last of them.
 
-use super::bootstrap::{Extended, rotate_batch};
+use super::bootstrap::BlindRotation;
 use super::{KeySet, TestPolynomial};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Largest batch of one pass over the bootstrapping key: its accumulators stay in the second cache level.
-const LARGEST_BATCH: usize = 16;
+/// Most accumulators of one pass over the bootstrapping key, unless a single ciphertext has more: they stay in the second
+/// cache level.
+const LARGEST_PASS: usize = 16;
 
 /// Lookups of one step, after the keyswitch.
 pub(super) struct Group<'a> {
@@ -33,7 +34,7 @@ impl Group<'_> {
     }
 }
 
-/// Some rotations of one group that run as one: a batch, or a single extended one.
+/// Some rotations of one group that run as one batch.
 struct Task<'a> {
     group: &'a Group<'a>,
     /// The first ciphertext.
@@ -66,7 +67,7 @@ pub(super) fn rotate_groups<'a>(
         let shapes = group.key.shapes();
         let (small, big) = (shapes.small.to_lwe_size().0, shapes.big_size().0);
         let count = outputs.len() / big;
-        let batch = if group.extension == 0 { batch_size(count, LARGEST_BATCH) } else { 1 };
+        let batch = batch_size(count, (LARGEST_PASS >> group.extension).max(1));
         let parts = group.small.chunks(batch * small).zip(outputs.chunks_mut(batch * big));
         let task = |(index, (small, outputs))| Task { group, first: index * batch, small, outputs };
         tasks.extend(parts.enumerate().map(task));
@@ -86,20 +87,15 @@ pub(super) fn rotate_groups<'a>(
     });
 }
 
-/// Scratch of a thread for extended bootstraps, by key set and extension.
-type Scratch<'k> = BTreeMap<(u32, u32), Extended<'k>>;
+/// Scratch of a thread for each key set.
+type Scratch<'k> = BTreeMap<u32, BlindRotation<'k>>;
 
 fn rotate<'k>(scratch: &mut Scratch<'k>, task: &mut Task<'k>) {
     let (group, first) = (task.group, task.first);
     let polynomials: Vec<_> =
         (first..first + task.ciphertexts()).map(|index| group.polynomial(index)).collect();
-    if group.extension > 0 {
-        let new = || Extended::new(group.key, group.extension);
-        let scratch = scratch.entry((group.set, group.extension)).or_insert_with(new);
-        scratch.rotate(task.small, polynomials[0], task.outputs);
-    } else {
-        rotate_batch(group.key, task.small, &polynomials, task.outputs);
-    }
+    let scratch = scratch.entry(group.set).or_insert_with(|| BlindRotation::new(group.key));
+    scratch.run(group.extension, task.small, &polynomials, task.outputs);
     let size = group.key.shapes().big_size().0;
     for (output, polynomial) in task.outputs.chunks_exact_mut(size).zip(polynomials) {
         let body = &mut output[size - 1];

@@ -1,16 +1,10 @@
 //! The centered modulus switch.
 
-use tfhe::core_crypto::prelude::{CiphertextModulusLog, LweDimension, ModulusSwitchedLweCiphertext};
-
 /// A ciphertext rounded to the positions of a test polynomial.
-///
-/// tfhe's own type rounds a mask element each time that it is asked for, and reaches the `i`th in `i` steps; a batched
-/// blind rotation asks for each alone.
 #[derive(Clone, Debug, Default)]
 pub struct Switched {
     mask: Vec<usize>,
     body: usize,
-    log2_positions: u32,
 }
 
 impl Switched {
@@ -25,7 +19,6 @@ impl Switched {
         let (body, mask) = ciphertext.split_last().expect("a ciphertext has a body");
         let shift = 64 - log2_positions;
         let round = |element: u64| (element.wrapping_add(1 << (shift - 1)) >> shift) as usize;
-        self.log2_positions = log2_positions;
         self.mask.clear();
         let mut error = 0i128;
         for element in mask {
@@ -46,24 +39,6 @@ impl Switched {
     #[must_use]
     pub fn body_position(&self) -> usize {
         self.body
-    }
-}
-
-impl ModulusSwitchedLweCiphertext<usize> for Switched {
-    fn log_modulus(&self) -> CiphertextModulusLog {
-        CiphertextModulusLog(self.log2_positions as usize)
-    }
-
-    fn lwe_dimension(&self) -> LweDimension {
-        LweDimension(self.mask.len())
-    }
-
-    fn body(&self) -> usize {
-        self.body
-    }
-
-    fn mask(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
-        self.mask.iter().copied()
     }
 }
 
