@@ -135,6 +135,9 @@ impl<'a> Import<'a> {
         let types = dims::resolve(&inputs, &options.dims)?;
         for (number, (input, tensor_type)) in (0..).zip(inputs.into_iter().zip(types)) {
             self.builder.graph.inputs.push(Port::new(&input.name, &tensor_type));
+            if let Some(kind) = dims::kind(input) {
+                self.builder.input_kinds.insert(number, kind);
+            }
             self.values.insert(&input.name, Operand::Computed { number, tensor_type });
         }
         for stored in &graph.initializer {

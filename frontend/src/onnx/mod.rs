@@ -6,5 +6,6 @@ pub(crate) mod import;
 pub(crate) mod ops;
 mod order;
 pub mod proto;
+mod qonnx;
 mod quantizer;
 mod tensor;
