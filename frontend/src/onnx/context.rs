@@ -99,6 +99,16 @@ impl Builder {
         }
     }
 
+    /// A constant that a quantizer reads, and that quantizer, by the number of what it gives.
+    pub(crate) fn quantized_constant(&self, number: u32) -> Option<(Value, Quantizer)> {
+        let node =
+            |number: u32| self.graph.nodes.get((number as usize).checked_sub(self.graph.inputs.len())?);
+        let quantize = node(number)?;
+        let Some(Op::FakeQuantize(quantizer)) = &quantize.op else { return None };
+        let Some(Op::Constant(tensor)) = &node(*quantize.inputs.first()?)?.op else { return None };
+        Some((Value::try_from(tensor).ok()?, quantizer.clone()))
+    }
+
     /// A new constant.
     pub(crate) fn constant(&mut self, name: &str, value: Value, kind: Option<DataType>) -> Operand {
         self.constants += 1;

@@ -9,3 +9,4 @@ pub mod proto;
 mod qonnx;
 mod quantizer;
 mod tensor;
+mod windows;

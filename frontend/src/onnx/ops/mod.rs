@@ -22,23 +22,28 @@ operators! {
     OPERATORS:
     add,
     argmax,
+    average_pool,
     batch_normalization,
     cast,
     clip,
     concat,
     constant,
+    conv,
+    conv_integer,
     dequantize_linear,
     div,
     dropout,
     elu,
     flatten,
     gemm,
+    global_average_pool,
     identity,
     leaky_relu,
     matmul,
     matmul_integer,
     mul,
     neg,
+    qlinear_conv,
     qlinear_matmul,
     quantize_linear,
     relu,
@@ -240,7 +245,15 @@ mod tests {
     fn versions_ascend_and_reach_back_to_the_oldest_opset() {
         for operator in OPERATORS {
             assert!(operator.versions.windows(2).all(|pair| pair[0] < pair[1]), "{}", operator.name);
-            let later = ["DequantizeLinear", "MatMulInteger", "QLinearMatMul", "QuantizeLinear"];
+            // Integers came with opset 10.
+            let later = [
+                "ConvInteger",
+                "DequantizeLinear",
+                "MatMulInteger",
+                "QLinearConv",
+                "QLinearMatMul",
+                "QuantizeLinear",
+            ];
             let is_later = later.contains(&operator.name);
             assert_eq!(operator.version(OLDEST_OPSET).is_some(), !is_later, "{}", operator.name);
             assert!(operator.versions.iter().all(|version| *version <= NEWEST_OPSET), "{}", operator.name);
