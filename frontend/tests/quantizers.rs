@@ -272,3 +272,36 @@ fn linear_quantizers_of_other_forms_are_refused() {
     let dynamic = refusal(&model(13, &[1, 6], &[], &[node("DynamicQuantizeLinear", &["x"])]));
     assert!(dynamic.contains("its scale depends on the encrypted input"), "{dynamic}");
 }
+
+/// Two results of one channel: the sum, and the difference along columns; scales for each result.
+fn convolution(node: &str, kind: DataType) -> (Vec<Tensor>, Node) {
+    let weights = Tensor { dims: vec![2, 1, 2, 2], ..stored("w", kind, &[1, 1, 1, 1, 1, -1, 1, -1]) };
+    let constants = vec![weights, float_tensor("s", &[2], &[0.5, 0.25]), stored("z", kind, &[0, 0])];
+    (constants, common::node(node, &["x", "d"]))
+}
+
+#[test]
+fn quantized_convolutions_keep_their_quantizer_on_the_matrix() {
+    let (constants, conv) = convolution("Conv", DataType::Int8);
+    let dequantize = node("DequantizeLinear", &["w", "s", "z"]).int("axis", 0).outputs(&["d"]);
+    let of = model(13, &[1, 1, 2, 3], &constants, &[dequantize, conv]);
+    let graph = try_import(&of).unwrap().graph;
+    let quantizers = graph.nodes.iter().filter_map(|node| match &node.op {
+        Some(Op::FakeQuantize(quantizer)) => Some((quantizer.axis, quantizer.scales.clone())),
+        _ => None,
+    });
+    let quantizers: Vec<(u32, Vec<f64>)> = quantizers.collect();
+    assert_eq!(quantizers, [(1, vec![0.5, 0.5, 0.25, 0.25])]);
+    let x = [1.0, 2.0, 3.0, 4.0, 5.0, 7.0];
+    assert_eq!(run(&of, &x), [floats(&[1, 2, 1, 2], &[6.0, 8.5, -0.5, -0.75])]);
+}
+
+#[test]
+fn weights_that_cannot_be_zero_are_no_convolution() {
+    let constants = [float_tensor("w", &[1, 1, 1, 2], &[0.5, -0.5]), float_tensor("s", &[], &[1.0])];
+    let mut signs = node("BipolarQuant", &["w", "s"]).outputs(&["d"]);
+    signs.domain = "onnx.brevitas".to_owned();
+    let mut of = model(14, &[1, 1, 2, 3], &constants, &[signs, node("Conv", &["x", "d"])]);
+    of.opset_import.push(OperatorSet { domain: "onnx.brevitas".to_owned(), version: 1 });
+    assert!(refusal(&of).contains("its quantizer has weights that cannot be 0"));
+}

@@ -202,6 +202,47 @@ def integers(cases):
     cases.add("DequantizeLinear", [cases.floats(1, 4)], [bias, np.array(0.0037, np.float32)], nodes=nodes)
 
 
+def windows(cases):
+    """Convolutions and pooling, of floats and of integers."""
+    f = cases.floats
+    forms = [
+        ((1, 2, 6, 5), (3, 2, 3, 3), {}),
+        ((1, 2, 6, 5), (3, 2, 3, 2), {"strides": [2, 1], "pads": [1, 0, 2, 1]}),
+        ((1, 4, 5, 5), (6, 2, 2, 2), {"group": 2, "dilations": [2, 1], "strides": [1, 2]}),
+        ((2, 3, 7), (3, 1, 3), {"group": 3, "auto_pad": "SAME_UPPER", "strides": [2]}),
+        ((1, 1, 7), (2, 1, 4), {"auto_pad": "SAME_LOWER", "kernel_shape": [4]}),
+        ((1, 1, 4, 4, 4), (2, 1, 2, 2, 2), {"auto_pad": "VALID"}),
+    ]
+    for shape, kernel, attributes in forms:
+        cases.add("Conv", [f(*shape)], [f(*kernel) / 4], **attributes)
+        cases.add("Conv", [f(*shape)], [f(*kernel) / 4, f(kernel[0])], symbolic=True, **attributes)
+    pools = [
+        ((1, 2, 6, 5), {"kernel_shape": [2, 2]}),
+        ((1, 2, 6, 5), {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1]}),
+        ((1, 2, 6, 5), {"kernel_shape": [3, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1}),
+        ((1, 2, 7), {"kernel_shape": [3], "strides": [2], "auto_pad": "SAME_UPPER"}),
+    ]
+    for shape, attributes in pools:
+        cases.add("AveragePool", [f(*shape)], **attributes)
+    for shape in [(1, 3, 4), (1, 2, 3, 5)]:
+        cases.add("GlobalAveragePool", [f(*shape)])
+    if cases.opset < 10:
+        return
+    scale, other, result = (np.array(value, np.float32) for value in (0.37, 0.11, 0.9))
+    for shape, kernel, attributes in forms[:4]:
+        zero, weight_zero = np.array(7, np.uint8), np.array(3, np.uint8)
+        quantize = helper.make_node("QuantizeLinear", ["x0", "c0", "c1"], ["q"])
+        weights = cases.random.integers(0, 100, kernel).astype(np.uint8)
+        nodes = [quantize, helper.make_node("ConvInteger", ["q", "c2", "c1", "c3"], ["y0"], name="the_ConvInteger", **attributes)]
+        cases.add("ConvInteger", [f(*shape) * 2], [scale, zero, weights, weight_zero], nodes=nodes)
+        signed, count = (weights.astype(np.int32) - 50).astype(np.int8), kernel[0]
+        bias = cases.random.integers(-3000, 3000, count).astype(np.int32)
+        for scales, zeros in [(other, np.array(0, np.int8)), (np.linspace(0.01, 0.2, count, dtype=np.float32), np.zeros(count, np.int8))]:
+            inputs = ["q", "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"]
+            node = helper.make_node("QLinearConv", inputs, ["y0"], name="the_QLinearConv", **attributes)
+            cases.add("QLinearConv", [f(*shape)], [scale, zero, signed, scales, zeros, result, np.array(5, np.uint8), bias], nodes=[quantize, node])
+
+
 def movement(cases):
     x = cases.floats(1, 2, 1, 3)
     axes_of = lambda *axes: np.array(axes, np.int64)
@@ -322,7 +363,7 @@ def write_cases(folder):
     folder = pathlib.Path(folder)
     for opset in OPSETS:
         cases = Cases(folder, opset)
-        for family in [linear, arithmetic, activations, quantizers, integers, movement, statistics, numbers, networks]:
+        for family in [linear, arithmetic, activations, quantizers, integers, windows, movement, statistics, numbers, networks]:
             family(cases)
 
 
