@@ -199,8 +199,9 @@ pub fn supported_operators_markdown() -> String {
     }
     let _ = writeln!(page, "\nQuantizers of the domains `{}`:\n", QONNX_DOMAINS.join("` and `"));
     for operator in QONNX {
-        let attributes: Vec<String> = operator.attributes.iter().map(attribute_text).collect();
-        let _ = writeln!(page, "- {}: {}; {}", operator.name, attributes.join(", "), operator.limits);
+        let attributes = operator.attributes.iter().map(attribute_text);
+        let parts: Vec<String> = attributes.chain([operator.limits.to_owned()]).collect();
+        let _ = writeln!(page, "- {}: {}", operator.name, parts.join(", "));
     }
     page
 }
