@@ -55,6 +55,7 @@ fn main() {
         println!("cargo:rerun-if-changed=src/{dialect}/{stem}.td");
         println!("cargo:rerun-if-changed=src/{dialect}/{stem}.cpp");
     }
+    println!("cargo:rerun-if-changed=src/quantizers.h");
     println!("cargo:rerun-if-changed=src/shapes.h");
     println!("cargo:rerun-if-changed=src/ffi/Passes.cpp");
     println!("cargo:rerun-if-env-changed=MLIR_SYS_220_PREFIX");

@@ -264,10 +264,10 @@ pub enum Fault {
     /// A computation on integers that come from the outside.
     #[error("it computes on integers that are not constant; cast them to float before")]
     Integers,
-    /// An operation on the integers of a quantizer.
+    /// An operation on the integers of a quantizer, or of a product of integers.
     #[error(
-        "it reads the integers of a quantizer; only Clip may stand between QuantizeLinear and DequantizeLinear, move it \
-         behind the latter"
+        "it reads the integers of a quantizer or of an integer product; only Clip, Reshape, Transpose and operators for \
+         integers may do so, move it behind DequantizeLinear or Cast"
     )]
     Stored,
     /// A quantizer of a form that is not supported.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use cml_frontend::onnx::proto::{DataType, Tensor};
+use cml_frontend::onnx::proto::{DataType, Node, Tensor};
 use common::{
     NodeExt, apply, float_tensor, floats, info, int_tensor, integers, model, node, refusal, run, try_import,
 };
@@ -326,4 +326,24 @@ fn integers_from_outside_are_moved_but_not_computed_on() {
     let cast = [node("Cast", &["x"]).int("to", 1).outputs(&["f"]), node("Relu", &["f"])];
     let y = try_import(&integer(&cast)).unwrap().graph.run(&[integers(&[1, 2], &[3, -4])]).unwrap();
     assert_eq!(y[0], floats(&[1, 2], &[3.0, 0.0]));
+}
+
+#[test]
+fn windows_that_do_not_fit_are_refused() {
+    let weights = float_tensor("w", &[1, 1, 2, 2], &[1.0; 4]);
+    let refuse = |x: &[i64], node: Node| refusal(&model(13, x, std::slice::from_ref(&weights), &[node]));
+    let conv = || node("Conv", &["x", "w"]);
+    assert!(
+        refuse(&[1, 2, 4, 4], conv())
+            .contains("input 1 (W) must be floats of shape [results, channels / group")
+    );
+    assert!(refuse(&[1, 1, 1, 4], conv()).contains("supported: windows that fit the padded input"));
+    assert!(refuse(&[1, 1, 4, 4], conv().ints("strides", &[0, 1])).contains("strides and dilations above 0"));
+    assert!(refuse(&[1, 1, 4, 4], conv().ints("pads", &[1, 1])).contains("attribute pads is [1, 1]"));
+    assert!(refuse(&[1, 1, 4, 4], conv().text("auto_pad", "FULL")).contains("attribute auto_pad is FULL"));
+    assert!(refuse(&[1, 1, 512, 512], conv()).contains("elements"));
+    let computed = node("Conv", &["x", "x"]);
+    assert!(refuse(&[1, 1, 4, 4], computed).contains("input 1 (W) must be constant"));
+    let pool = node("AveragePool", &["x"]).ints("kernel_shape", &[2, 2]).int("ceil_mode", 1);
+    assert!(refuse(&[1, 1, 4, 4], pool).contains("attribute ceil_mode is 1, supported: 0"));
 }

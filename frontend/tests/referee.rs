@@ -1,39 +1,22 @@
 //! The referee: onnxruntime on random models of every operator and on the shared networks, and onnx' own table of operators.
-//!
-//! Python is `$CML_PYTHON`, or the environment that `cargo xtask test` makes; without either, these tests say so and pass.
 #![allow(clippy::unwrap_used)]
+
+#[path = "../../lit-tests/referee/mod.rs"]
+mod python;
 
 use cml_frontend::{ImportOptions, import, supported_operators_markdown};
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::reference::message::Element;
 use cml_runtime::reference::{Evaluator, TensorType, Value};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn python() -> Option<PathBuf> {
-    if let Some(given) = std::env::var_os("CML_PYTHON") {
-        return Some(given.into());
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let found = target.join("venv/bin/python");
-    if !found.exists() {
-        eprintln!("skipped: neither CML_PYTHON nor {}; `cargo xtask test` makes it", found.display());
-    }
-    found.exists().then_some(found)
-}
-
 /// Runs the script; false where there is no Python.
 fn referee(arguments: &[&str]) -> bool {
-    let Some(python) = python() else { return false };
-    let script = root().join("lit-tests/referee/onnxruntime_check.py");
-    let output = Command::new(&python).arg(script).args(arguments).output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{} failed: {complaint}", python.display());
-    true
+    python::referee(&root().join("lit-tests/referee/onnxruntime_check.py"), arguments)
 }
 
 fn load(archive: &Path, name: &str, element: Element) -> Value {

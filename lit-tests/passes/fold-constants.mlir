@@ -37,3 +37,31 @@ func.func @main() -> tensor<2xf32> {
   %b = nn.fake_quantize %a scales [1.0] zero_points [0] axis 0 range -3 to 3 : tensor<2xf32>
   return %b : tensor<2xf32>
 }
+
+// -----
+
+// What moves quantized weights goes before their quantizer, whose axis moves along.
+// CHECK-LABEL: @main
+// CHECK:         %[[C:.*]] = nn.constant dense<{{\[\[}}4.000000e-01, 2.500000e+00], [1.600000e+00, 3.000000e-01]]>
+// CHECK-NEXT:    nn.fake_quantize %[[C]] scales [1.000000e+00, 5.000000e-01] zero_points [0, 0] axis 1
+// CHECK-NEXT:    return
+func.func @main() -> tensor<2x2xf32> {
+  %a = nn.constant dense<[[[0.4, 1.6]], [[2.5, 0.3]]]> : tensor<2x1x2xf32>
+  %b = nn.fake_quantize %a scales [1.0, 0.5] zero_points [0, 0] axis 0 range -3 to 3 : tensor<2x1x2xf32>
+  %c = nn.reshape %b : tensor<2x1x2xf32> -> tensor<2x2xf32>
+  %d = nn.transpose %c [1, 0] : tensor<2x2xf32> -> tensor<2x2xf32>
+  return %d : tensor<2x2xf32>
+}
+
+// -----
+
+// Scales that would go along no axis stay where they are.
+// CHECK-LABEL: @main
+// CHECK:         nn.fake_quantize
+// CHECK-NEXT:    nn.reshape
+func.func @main() -> tensor<4xf32> {
+  %a = nn.constant dense<[[0.4, 1.6], [2.5, 0.3]]> : tensor<2x2xf32>
+  %b = nn.fake_quantize %a scales [1.0, 0.5] zero_points [0, 0] axis 0 range -3 to 3 : tensor<2x2xf32>
+  %c = nn.reshape %b : tensor<2x2xf32> -> tensor<4xf32>
+  return %c : tensor<4xf32>
+}

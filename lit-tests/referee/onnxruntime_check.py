@@ -9,6 +9,7 @@ import pathlib
 import re
 import sys
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
@@ -139,9 +140,9 @@ def quantizers(cases):
     """Q, Clip, DQ as brevitas writes them, and weights stored as integers."""
     if cases.opset < 10:
         return
-    kinds = [np.int8, np.uint8] + ([np.int16, np.uint16] if cases.opset >= 21 else [])
+    kinds = [np.int8, np.uint8] + ([np.int16, np.uint16, ml_dtypes.int4, ml_dtypes.uint4] if cases.opset >= 21 else [])
     for kind in kinds:
-        zero = 3 if kind in (np.uint8, np.uint16) else -1
+        zero = 3 if kind in (np.uint8, np.uint16, ml_dtypes.uint4) else -1
         scale, zero = np.array(0.37, np.float32), np.array(zero, kind)
         chain = ["QuantizeLinear", "DequantizeLinear"]
         # Clip knows integers since opset 12, those of 8 bits only in onnxruntime.
@@ -168,6 +169,78 @@ def quantizers(cases):
                 helper.make_node("Add", ["x0", "w"], ["y0"]),
             ]
             cases.add("DequantizeLinear", [cases.floats(1, 2, 3)], [stored, scales, zeros], nodes=nodes)
+
+
+def integers(cases):
+    """Products of integers, and integers that are read by other scales than those that made them."""
+    if cases.opset < 10:
+        return
+    small = lambda low, high, kind, *shape: cases.random.integers(low, high, shape).astype(kind)
+    scale, other, result = (np.array(value, np.float32) for value in (0.37, 0.11, 0.9))
+    for kind, weight_kind in [(np.uint8, np.int8), (np.uint8, np.uint8), (np.int8, np.int8)]:
+        zero = np.array(7 if kind == np.uint8 else -2, kind)
+        quantize = helper.make_node("QuantizeLinear", ["x0", "c0", "c1"], ["q"])
+        for x in [cases.floats(1, 6) * 3, cases.floats(2, 6)]:
+            weights, weight_zero = small(0, 100, weight_kind, 6, 4), np.array(3, weight_kind)
+            nodes = [quantize, helper.make_node("MatMulInteger", ["q", "c2", "c1", "c3"], ["y0"], name="the_MatMulInteger")]
+            cases.add("MatMulInteger", [x], [scale, zero, weights, weight_zero], nodes=nodes)
+            floats = [*nodes[:-1], helper.make_node("MatMulInteger", ["q", "c2"], ["sums"]), helper.make_node("Cast", ["sums"], ["y0"], to=TensorProto.FLOAT)]
+            cases.add("MatMulInteger", [x], [scale, zero, weights], nodes=floats)
+            for scales, zeros in [(other, weight_zero), (np.linspace(0.01, 0.2, 4, dtype=np.float32), np.full(4, 3, weight_kind))]:
+                inputs = ["q", "c0", "c1", "c2", "c3", "c4", "c5", "c6"]
+                stored = [scale, zero, weights, scales, zeros, result, np.array(5, kind)]
+                product = helper.make_node("QLinearMatMul", inputs, ["y0"], name="the_QLinearMatMul")
+                cases.add("QLinearMatMul", [x], stored, nodes=[quantize, product])
+                chain = [quantize, helper.make_node("QLinearMatMul", inputs, ["p"]), helper.make_node("DequantizeLinear", ["p", "c5", "c6"], ["y0"])]
+                cases.add("QLinearMatMul", [x], stored, nodes=chain)
+        reread = [quantize, helper.make_node("DequantizeLinear", ["q", "c2", "c3"], ["y0"])]
+        cases.add("DequantizeLinear", [cases.floats(1, 16)], [scale, zero, other, np.array(1, kind)], nodes=reread)
+        cases.add("DequantizeLinear", [small(0, 100, kind, 1, 6)], [other, np.array(1, kind)])
+        cases.add("Cast", [cases.floats(1, 16)], [scale, zero], nodes=[quantize, helper.make_node("Cast", ["q"], ["y0"], to=TensorProto.FLOAT)])
+    bias = np.array([[100000, -70000000, 3, 4]], np.int32)
+    nodes = [helper.make_node("DequantizeLinear", ["c0", "c1"], ["b"]), helper.make_node("Add", ["x0", "b"], ["y0"])]
+    cases.add("DequantizeLinear", [cases.floats(1, 4)], [bias, np.array(0.0037, np.float32)], nodes=nodes)
+
+
+def windows(cases):
+    """Convolutions and pooling, of floats and of integers."""
+    f = cases.floats
+    forms = [
+        ((1, 2, 6, 5), (3, 2, 3, 3), {}),
+        ((1, 2, 6, 5), (3, 2, 3, 2), {"strides": [2, 1], "pads": [1, 0, 2, 1]}),
+        ((1, 4, 5, 5), (6, 2, 2, 2), {"group": 2, "dilations": [2, 1], "strides": [1, 2]}),
+        ((2, 3, 7), (3, 1, 3), {"group": 3, "auto_pad": "SAME_UPPER", "strides": [2]}),
+        ((1, 1, 7), (2, 1, 4), {"auto_pad": "SAME_LOWER", "kernel_shape": [4]}),
+        ((1, 1, 4, 4, 4), (2, 1, 2, 2, 2), {"auto_pad": "VALID"}),
+    ]
+    for shape, kernel, attributes in forms:
+        cases.add("Conv", [f(*shape)], [f(*kernel) / 4], **attributes)
+        cases.add("Conv", [f(*shape)], [f(*kernel) / 4, f(kernel[0])], symbolic=True, **attributes)
+    pools = [
+        ((1, 2, 6, 5), {"kernel_shape": [2, 2]}),
+        ((1, 2, 6, 5), {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1]}),
+        ((1, 2, 6, 5), {"kernel_shape": [3, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1}),
+        ((1, 2, 7), {"kernel_shape": [3], "strides": [2], "auto_pad": "SAME_UPPER"}),
+    ]
+    for shape, attributes in pools:
+        cases.add("AveragePool", [f(*shape)], **attributes)
+    for shape in [(1, 3, 4), (1, 2, 3, 5)]:
+        cases.add("GlobalAveragePool", [f(*shape)])
+    if cases.opset < 10:
+        return
+    scale, other, result = (np.array(value, np.float32) for value in (0.37, 0.11, 0.9))
+    for shape, kernel, attributes in forms[:4]:
+        zero, weight_zero = np.array(7, np.uint8), np.array(3, np.uint8)
+        quantize = helper.make_node("QuantizeLinear", ["x0", "c0", "c1"], ["q"])
+        weights = cases.random.integers(0, 100, kernel).astype(np.uint8)
+        nodes = [quantize, helper.make_node("ConvInteger", ["q", "c2", "c1", "c3"], ["y0"], name="the_ConvInteger", **attributes)]
+        cases.add("ConvInteger", [f(*shape) * 2], [scale, zero, weights, weight_zero], nodes=nodes)
+        signed, count = (weights.astype(np.int32) - 50).astype(np.int8), kernel[0]
+        bias = cases.random.integers(-3000, 3000, count).astype(np.int32)
+        for scales, zeros in [(other, np.array(0, np.int8)), (np.linspace(0.01, 0.2, count, dtype=np.float32), np.zeros(count, np.int8))]:
+            inputs = ["q", "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"]
+            node = helper.make_node("QLinearConv", inputs, ["y0"], name="the_QLinearConv", **attributes)
+            cases.add("QLinearConv", [f(*shape)], [scale, zero, signed, scales, zeros, result, np.array(5, np.uint8), bias], nodes=[quantize, node])
 
 
 def movement(cases):
@@ -290,7 +363,7 @@ def write_cases(folder):
     folder = pathlib.Path(folder)
     for opset in OPSETS:
         cases = Cases(folder, opset)
-        for family in [linear, arithmetic, activations, quantizers, movement, statistics, numbers, networks]:
+        for family in [linear, arithmetic, activations, quantizers, integers, windows, movement, statistics, numbers, networks]:
             family(cases)
 
 

@@ -143,14 +143,20 @@ fn tensor(layout: &Layout, tensor: &Tensor) -> String {
 }
 
 fn quantizer(layout: &Layout, quantizer: &Quantizer) -> String {
+    let doubles =
+        |inner: &Layout, values: &[f64]| inner.vec(values.iter().map(|value| double(*value)).collect());
     layout.literal(
         "clear::Quantizer",
         &[
-            ("scales", &|inner| inner.vec(quantizer.scales.iter().map(|scale| double(*scale)).collect())),
+            ("scales", &|inner| doubles(inner, &quantizer.scales)),
             ("zero_points", &|inner| inner.vec(integers(&quantizer.zero_points))),
             ("axis", &|_| quantizer.axis.to_string()),
             ("lo", &|_| quantizer.lo.to_string()),
             ("hi", &|_| quantizer.hi.to_string()),
+            ("rounding", &|_| format!("clear::Rounding::{:?}.into()", quantizer.rounding())),
+            ("divisors", &|inner| doubles(inner, &quantizer.divisors)),
+            ("shifts", &|inner| doubles(inner, &quantizer.shifts)),
+            ("offsets", &|inner| doubles(inner, &quantizer.offsets)),
         ],
     )
 }

@@ -1,5 +1,6 @@
 // The dialect `nn`: what TableGen cannot say (inference of types, verifiers, folders).
 // One .cpp for each dialect: the generated code has file-static functions of the same names.
+#include "../quantizers.h"
 #include "../shapes.h"
 #include "mlir-c/IR.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
@@ -15,23 +16,6 @@
 
 using namespace mlir;
 using namespace cml;
-
-// In the syntax of an op `array<f64: ...>` prints seven digits, and a scale must come back exactly.
-static ParseResult parseScales(OpAsmParser &parser, DenseF64ArrayAttr &scales) {
-  SmallVector<double> values;
-  auto scale = [&] { return parser.parseFloat(values.emplace_back()); };
-  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Square, scale))
-    return failure();
-  scales = DenseF64ArrayAttr::get(parser.getContext(), values);
-  return success();
-}
-
-static void printScales(OpAsmPrinter &printer, Operation *, DenseF64ArrayAttr scales) {
-  auto scale = [&](double value) { printer.printFloat(APFloat(value)); };
-  printer << "[";
-  llvm::interleaveComma(scales.asArrayRef(), printer, scale);
-  printer << "]";
-}
 
 #include "NnDialect.cpp.inc"
 #define GET_OP_CLASSES
@@ -181,9 +165,9 @@ LogicalResult nn::FakeQuantizeOp::verify() {
     return emitOpError() << "has " << count << " scales and " << getZeroPoints().size() << " zero points";
   if (count > 1 && (axis >= input.size() || input[axis] != int64_t(count)))
     return emitOpError() << "has " << count << " scales, which axis " << int64_t(axis) << " does not have";
-  for (double scale : getScales())
-    if (!(float(scale) > 0) || !std::isfinite(float(scale)))
-      return emitOpError() << "needs scales that are positive and finite in f32, found " << scale;
+  if (failed(verifyPositive(*this, "scales", getScales())) || failed(verifyRounding(*this, count, getDivisors(), getShifts(), getRounding())) ||
+      failed(verifyReals(*this, "offsets", count, getOffsets())))
+    return failure();
   if (int64_t(getLo()) >= int64_t(getHi()))
     return emitOpError() << "range " << int64_t(getLo()) << " to " << int64_t(getHi()) << " is empty";
   return success();

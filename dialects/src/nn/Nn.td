@@ -210,17 +210,24 @@ def Nn_CastOp : Nn_Op<"cast", [SameOperandsAndResultShape]> {
 def Nn_FakeQuantizeOp : Nn_Op<"fake_quantize", [SameOperandsAndResultType]> {
   let summary = "The nearest value that a quantizer can represent";
   let description = [{
-    `result = scale * (clip(round_half_even(x / scale) + zero_point, lo, hi) - zero_point)`, with one scale, or one for each index
-    of `axis`. It marks where the network becomes integer: on an activation, or on the weights of a matrix product. Division
-    and rounding are done in f32, as ONNX does.
+    `result = scale * (q - zero_point - offset)` with `q = clip(round(x / divisor + shift) + zero_point, lo, hi)`, with one scale, or
+    one for each index of `axis`. It marks where the network becomes integer: on an activation, or on the weights of a matrix
+    product. Division, shift and rounding are done in f32, as ONNX and QONNX do.
 
-    There are as many zero points as scales. Scales are positive and finite in f32, and `lo < hi`.
+    There are as many zero points as scales. Scales are positive and finite in f32, and `lo < hi`. What else is stated has as
+    many elements as scales: `divisors` (else the scales divide), `shifts` and `offsets` (else 0). QONNX' zero point, which may be
+    a half, is both shift and offset. `rounding` is `half_even` where it is not stated, or one of `ceil`, `floor`, `up` (away from 0),
+    `down` (toward 0), `half_up` (halves away from 0), `half_down` (halves toward 0) and `sign`: `hi` from 0 on, `lo` below.
   }];
   let arguments = (ins Nn_FloatTensor:$input, DenseF64ArrayAttr:$scales, DenseI64ArrayAttr:$zero_points, I64Attr:$axis,
-                       I64Attr:$lo, I64Attr:$hi);
+                       I64Attr:$lo, I64Attr:$hi, OptionalAttr<DenseF64ArrayAttr>:$divisors,
+                       OptionalAttr<DenseF64ArrayAttr>:$shifts, OptionalAttr<DenseF64ArrayAttr>:$offsets,
+                       OptionalAttr<StrAttr>:$rounding);
   let results = (outs Nn_FloatTensor:$result);
   let assemblyFormat = [{
-    $input `scales` custom<Scales>($scales) `zero_points` $zero_points `axis` $axis `range` $lo `to` $hi attr-dict `:` type($input)
+    $input `scales` custom<Reals>($scales) `zero_points` $zero_points `axis` $axis `range` $lo `to` $hi
+    (`divisors` custom<Reals>($divisors)^)? (`shifts` custom<Reals>($shifts)^)? (`offsets` custom<Reals>($offsets)^)?
+    (`rounding` $rounding^)? attr-dict `:` type($input)
   }];
   let hasVerifier = 1;
 }

@@ -2,9 +2,11 @@
 
 use crate::ffi::is_f32;
 use crate::interpret::{GraphBuilder, inputs, movement, no_meaning};
-use crate::ir::{Attributes, IrError, node_name, result, shape_of, tensor_element};
+use crate::ir::{Attributes, IrError, expected, node_name, result, shape_of, tensor_element};
+use crate::nn::ROUNDINGS;
 use cml_runtime::reference::message::{
-    ArgMax, Axis, BatchNormalization, Cast, Clip, Dims, Element, Empty, Gemm, Op, Quantizer, Slope, Tensor,
+    ArgMax, Axis, BatchNormalization, Cast, Clip, Dims, Element, Empty, Gemm, Op, Quantizer, Rounding, Slope,
+    Tensor,
 };
 use melior::ir::{OperationRef, ValueLike};
 
@@ -74,12 +76,41 @@ pub fn translate(
 /// [`IrError::Expected`]
 pub fn quantizer(op: OperationRef<'_, '_>) -> Result<Quantizer, IrError> {
     let attributes = Attributes(op);
-    Ok(Quantizer {
+    let quantizer = Quantizer {
         scales: attributes.f64_array("scales")?.to_vec(),
         zero_points: attributes.i64_array("zero_points")?.to_vec(),
         axis: attributes.i64("axis")? as u32,
         lo: attributes.i64("lo")?,
         hi: attributes.i64("hi")?,
+        ..Quantizer::default()
+    };
+    with_stated(op, quantizer)
+}
+
+/// A quantizer with what an op states of its rounding and its offsets.
+///
+/// # Errors
+/// [`IrError::Expected`]
+pub(crate) fn with_stated(op: OperationRef<'_, '_>, quantizer: Quantizer) -> Result<Quantizer, IrError> {
+    let attributes = Attributes(op);
+    let reals = |name: &str| match attributes.has(name) {
+        true => attributes.f64_array(name).map(<[f64]>::to_vec),
+        false => Ok(Vec::new()),
+    };
+    let rounding = match attributes.has("rounding") {
+        true => {
+            let name = attributes.string("rounding")?;
+            let known = ROUNDINGS.iter().find(|(_, known)| *known == name);
+            known.ok_or_else(|| expected(op, "a known rounding"))?.0
+        }
+        false => Rounding::HalfEven,
+    };
+    Ok(Quantizer {
+        rounding: rounding.into(),
+        divisors: reals("divisors")?,
+        shifts: reals("shifts")?,
+        offsets: reals("offsets")?,
+        ..quantizer
     })
 }
 

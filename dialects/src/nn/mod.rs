@@ -6,15 +6,27 @@ use crate::ffi::set_attribute;
 use crate::ir::{
     IrError, Make, NewOp, Signature, build_function, f32_tensor, i64_tensor, tensor_element, tensor_shape,
 };
-use cml_runtime::reference::message::{Element, Graph, Node, Op, Quantizer};
+use cml_runtime::reference::message::{Element, Graph, Node, Op, Quantizer, Rounding};
 use melior::Context;
 use melior::ir::operation::OperationLike;
-use melior::ir::{Block, BlockLike, Location, Module, Type, Value, ValueLike};
+use melior::ir::{Attribute, Block, BlockLike, Location, Module, Type, Value, ValueLike};
 
 /// Symbol of the one function of a float network.
 pub const MAIN: &str = "main";
 /// Attribute of a module: the name of the model.
 pub const MODEL: &str = "cml.model";
+
+/// What the attribute `rounding` of a quantizer says.
+pub(crate) const ROUNDINGS: [(Rounding, &str); 8] = [
+    (Rounding::HalfEven, "half_even"),
+    (Rounding::Ceil, "ceil"),
+    (Rounding::Floor, "floor"),
+    (Rounding::Up, "up"),
+    (Rounding::Down, "down"),
+    (Rounding::HalfUp, "half_up"),
+    (Rounding::HalfDown, "half_down"),
+    (Rounding::Sign, "sign"),
+];
 
 /// A graph cannot be a function of `nn`.
 #[derive(Debug, thiserror::Error)]
@@ -134,11 +146,33 @@ fn emit<'c, 'b>(
 /// Sets the attributes of `nn.fake_quantize`.
 #[must_use]
 pub fn fake_quantize<'c, 'v>(make: Make<'c>, op: NewOp<'c, 'v>, quantizer: &Quantizer) -> NewOp<'c, 'v> {
-    op.attribute("scales", make.f64_array(&quantizer.scales))
+    let op = op
+        .attribute("scales", make.f64_array(&quantizer.scales))
         .attribute("zero_points", make.i64_array(&quantizer.zero_points))
         .attribute("axis", make.i64(i64::from(quantizer.axis)))
         .attribute("lo", make.i64(quantizer.lo))
-        .attribute("hi", make.i64(quantizer.hi))
+        .attribute("hi", make.i64(quantizer.hi));
+    with_offsets(make, with_rounding(make, op, quantizer), &quantizer.offsets)
+}
+
+/// Sets the attributes that say how an op comes to whole numbers, where it is not by ONNX' rule.
+#[must_use]
+pub fn with_rounding<'c, 'v>(make: Make<'c>, op: NewOp<'c, 'v>, quantizer: &Quantizer) -> NewOp<'c, 'v> {
+    let rounding = quantizer.rounding();
+    let name = ROUNDINGS.iter().find(|(known, _)| *known == rounding && rounding != Rounding::HalfEven);
+    op.optional("divisors", reals(make, &quantizer.divisors))
+        .optional("shifts", reals(make, &quantizer.shifts))
+        .optional("rounding", name.map(|(_, name)| make.string(name)))
+}
+
+/// Sets the attribute `offsets`, unless there are none.
+#[must_use]
+pub fn with_offsets<'c, 'v>(make: Make<'c>, op: NewOp<'c, 'v>, offsets: &[f64]) -> NewOp<'c, 'v> {
+    op.optional("offsets", reals(make, offsets))
+}
+
+fn reals<'c>(make: Make<'c>, reals: &[f64]) -> Option<Attribute<'c>> {
+    (!reals.is_empty()).then(|| make.f64_array(reals))
 }
 
 /// Appends `nn.constant`.

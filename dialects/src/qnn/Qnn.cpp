@@ -1,4 +1,5 @@
 // The dialect `qnn`: verifiers, and checked construction of `quant` types (MLIR's C API does not verify them).
+#include "../quantizers.h"
 #include "../shapes.h"
 #include "mlir-c/IR.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
@@ -15,12 +16,13 @@
 #define GET_OP_CLASSES
 #include "QnnOps.h.inc"
 
+using namespace mlir;
+using namespace cml;
+
 #include "QnnDialect.cpp.inc"
 #define GET_OP_CLASSES
 #include "QnnOps.cpp.inc"
 
-using namespace mlir;
-using namespace cml;
 using quant::QuantizedType;
 using quant::UniformQuantizedPerAxisType;
 using quant::UniformQuantizedType;
@@ -64,8 +66,22 @@ static LogicalResult verifyQuantized(Operation *op, Value value) {
   return verifyQuantized(op, quantized(value), shapeOf(value));
 }
 
-LogicalResult qnn::QuantizeOp::verify() { return verifyQuantized(*this, getResult()); }
-LogicalResult qnn::DequantizeOp::verify() { return verifyQuantized(*this, getInput()); }
+static size_t scaleCount(QuantizedType type) {
+  auto axes = dyn_cast<UniformQuantizedPerAxisType>(type);
+  return axes ? axes.getScales().size() : 1;
+}
+
+LogicalResult qnn::QuantizeOp::verify() {
+  if (failed(verifyQuantized(*this, getResult())))
+    return failure();
+  return verifyRounding(*this, scaleCount(quantized(getResult())), getDivisors(), getShifts(), getRounding());
+}
+
+LogicalResult qnn::DequantizeOp::verify() {
+  if (failed(verifyQuantized(*this, getInput())))
+    return failure();
+  return verifyReals(*this, "offsets", scaleCount(quantized(getInput())), getOffsets());
+}
 
 LogicalResult qnn::DequantizeOp::inferReturnTypes(MLIRContext *context, std::optional<Location>, Adaptor adaptor,
                                                   SmallVectorImpl<Type> &types) {

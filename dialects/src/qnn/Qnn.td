@@ -36,20 +36,31 @@ class Qnn_Op<string mnemonic, list<Trait> traits = []> : Op<Qnn_Dialect, mnemoni
 def Qnn_QuantizeOp : Qnn_Op<"quantize", [SameOperandsAndResultShape]> {
   let summary = "Floats to stored integers";
   let description = [{
-    `q = clip(round_half_even(x / scale) + zero_point, lo, hi)`, with scales, zero points and stored range lo..hi of the result's
-    type. Division and rounding are done in f32, as ONNX does. A NaN is an error when it is run.
+    `q = clip(round(x / divisor + shift) + zero_point, lo, hi)`, with zero points and stored range lo..hi of the result's type. Its
+    scales divide, halves round to even and there is no shift, unless `divisors`, `rounding` and `shifts` say otherwise, as in
+    `nn.fake_quantize`. Division, shift and rounding are done in f32, as ONNX does. A NaN is an error when it is run.
   }];
-  let arguments = (ins Qnn_FloatTensor:$input);
+  let arguments = (ins Qnn_FloatTensor:$input, OptionalAttr<DenseF64ArrayAttr>:$divisors,
+                       OptionalAttr<DenseF64ArrayAttr>:$shifts, OptionalAttr<StrAttr>:$rounding);
   let results = (outs Qnn_Tensor:$result);
-  let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
+  let assemblyFormat = [{
+    $input (`divisors` custom<Reals>($divisors)^)? (`shifts` custom<Reals>($shifts)^)? (`rounding` $rounding^)? attr-dict
+    `:` qualified(type($input)) `->` qualified(type($result))
+  }];
 }
 
 def Qnn_DequantizeOp : Qnn_Op<"dequantize", [SameOperandsAndResultShape, InferTypeOpAdaptor]> {
   let summary = "Stored integers to the floats that they stand for";
-  let description = "`x = scale * (q - zero_point)`. The product is computed in f64 and rounded to f32 once.";
-  let arguments = (ins Qnn_Tensor:$input);
+  let description = [{
+    `x = scale * (q - zero_point - offset)`. The product is computed in f64 and rounded to f32 once. `offsets` are what the type
+    cannot say, halves above all, one for each scale; 0 where they are absent. Integer ops see `q - zero_point`: what the
+    offsets of an input amount to in a sum are the offsets of the accumulator.
+  }];
+  let arguments = (ins Qnn_Tensor:$input, OptionalAttr<DenseF64ArrayAttr>:$offsets);
   let results = (outs Qnn_FloatTensor:$result);
-  let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
+  let assemblyFormat = [{
+    $input (`offsets` custom<Reals>($offsets)^)? attr-dict `:` qualified(type($input)) `->` qualified(type($result))
+  }];
 }
 
 def Qnn_MatmulOp : Qnn_Op<"matmul"> {

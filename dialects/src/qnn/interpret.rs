@@ -2,6 +2,7 @@
 
 use crate::interpret::{GraphBuilder, inputs, lookup_of, movement, no_meaning};
 use crate::ir::{Attributes, IrError, expected, node_name, operand, result, tensor_shape};
+use crate::nn::interpret::with_stated;
 use crate::qnn::{quantizer_of, zero_point};
 use cml_runtime::reference::message::{Empty, Op};
 use melior::ir::{AttributeLike, OperationRef};
@@ -22,8 +23,14 @@ pub fn translate(
     let from = inputs(op, builder)?;
     let input = operand(op, 0)?;
     match mnemonic {
-        "quantize" => Ok(builder.push(&name, Op::Quantize(quantizer_of(op, result(op)?)?), from)),
-        "dequantize" => Ok(builder.push(&name, Op::Dequantize(quantizer_of(op, input)?), from)),
+        "quantize" => {
+            let quantizer = with_stated(op, quantizer_of(op, result(op)?)?)?;
+            Ok(builder.push(&name, Op::Quantize(quantizer), from))
+        }
+        "dequantize" => {
+            let quantizer = with_stated(op, quantizer_of(op, input)?)?;
+            Ok(builder.push(&name, Op::Dequantize(quantizer), from))
+        }
         "matmul" => {
             let attributes = Attributes(op);
             let shape = tensor_shape(attributes.get("weights")?.r#type());

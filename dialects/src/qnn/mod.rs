@@ -33,6 +33,7 @@ pub fn to_quantizer(parts: &QuantParts) -> Quantizer {
         axis: parts.axis,
         lo: parts.lo,
         hi: parts.hi,
+        ..Quantizer::default()
     }
 }
 

@@ -133,5 +133,9 @@ fn quantizer(number: i16, count: usize, axis: u32) -> Quantizer {
         axis,
         lo: -i64::from(number.unsigned_abs()) - 1,
         hi: 7,
+        rounding: i32::from(number) & 7,
+        divisors: if number % 2 == 0 { vec![] } else { (0..count).map(|index| scale(index + 1)).collect() },
+        shifts: if number % 3 == 0 { vec![] } else { vec![f64::from(number) + 0.5; count] },
+        offsets: if number % 5 == 0 { vec![] } else { vec![-0.5; count] },
     }
 }

@@ -2,9 +2,10 @@
 
 use super::ops::Operator;
 use super::proto::{Attribute, AttributeType, DataType, Node, Tensor};
+use super::quantizer::as_steps;
 use super::tensor;
 use crate::error::Fault;
-use cml_runtime::reference::message::{Element, Graph, Op, Quantizer, Tensor as Constant};
+use cml_runtime::reference::message::{Cast, Element, Graph, Op, Quantizer, Tensor as Constant};
 use cml_runtime::reference::{self, TensorType, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,6 +31,11 @@ pub(crate) enum Operand {
         /// What makes integers of them.
         quantizer: Quantizer,
     },
+    /// Integers that a product makes of integers: floats that hold whole numbers, until a cast makes floats of them.
+    Whole {
+        /// The floats.
+        source: Box<Self>,
+    },
     /// A value of the graph.
     Computed {
         /// Its number.
@@ -50,7 +56,9 @@ impl Operand {
         match self {
             Self::Constant { value, .. } => value.tensor_type(),
             Self::Computed { tensor_type, .. } => tensor_type.clone(),
-            Self::Stored { source, .. } => TensorType::new(source.shape(), Element::I64),
+            Self::Stored { source, .. } | Self::Whole { source } => {
+                TensorType::new(source.shape(), Element::I64)
+            }
         }
     }
 }
@@ -59,6 +67,8 @@ impl Operand {
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     pub(crate) graph: Graph,
+    /// How the file stores each graph input, by number.
+    pub(crate) input_kinds: BTreeMap<u32, DataType>,
     /// Constants that have entered the graph, by id.
     numbers: BTreeMap<usize, u32>,
     constants: usize,
@@ -71,7 +81,12 @@ impl Builder {
             Operand::Computed { number, .. } => *number,
             Operand::Stored { source, quantizer } => {
                 let source = self.number(source);
-                self.graph.push("", Op::Quantize(quantizer.clone()), [source])
+                let integers = self.graph.push("", Op::FakeQuantize(as_steps(quantizer, 0)), [source]);
+                self.graph.push("", Op::Cast(Cast { element: Element::I64.into() }), [integers])
+            }
+            Operand::Whole { source } => {
+                let source = self.number(source);
+                self.graph.push("", Op::Cast(Cast { element: Element::I64.into() }), [source])
             }
             Operand::Constant { id, name, value, .. } => {
                 if let Some(number) = self.numbers.get(id) {
@@ -82,6 +97,16 @@ impl Builder {
                 number
             }
         }
+    }
+
+    /// A constant that a quantizer reads, and that quantizer, by the number of what it gives.
+    pub(crate) fn quantized_constant(&self, number: u32) -> Option<(Value, Quantizer)> {
+        let node =
+            |number: u32| self.graph.nodes.get((number as usize).checked_sub(self.graph.inputs.len())?);
+        let quantize = node(number)?;
+        let Some(Op::FakeQuantize(quantizer)) = &quantize.op else { return None };
+        let Some(Op::Constant(tensor)) = &node(*quantize.inputs.first()?)?.op else { return None };
+        Some((Value::try_from(tensor).ok()?, quantizer.clone()))
     }
 
     /// A new constant.
@@ -252,7 +277,10 @@ impl NodeContext<'_> {
 
     /// The result of an operation in the graph, also where every operand is constant.
     pub(crate) fn push(&mut self, op: Op, operands: &[Operand]) -> Result<Operand, Fault> {
-        if operands.iter().any(|operand| matches!(operand, Operand::Stored { .. })) {
+        if let [Operand::Stored { .. } | Operand::Whole { .. }] = operands {
+            return self.push_on_integers(op, &operands[0]);
+        }
+        if operands.iter().any(|operand| matches!(operand, Operand::Stored { .. } | Operand::Whole { .. })) {
             return Err(Fault::Stored);
         }
         let types: Vec<TensorType> = operands.iter().map(Operand::tensor_type).collect();
@@ -263,6 +291,22 @@ impl NodeContext<'_> {
         let numbers: Vec<u32> = operands.iter().map(|operand| self.builder.number(operand)).collect();
         let number = self.builder.graph.push(self.name, op, numbers);
         Ok(Operand::Computed { number, tensor_type })
+    }
+
+    /// Integers move as the floats behind them do; nothing else is done to them.
+    fn push_on_integers(&mut self, op: Op, operand: &Operand) -> Result<Operand, Fault> {
+        let moves = matches!(op, Op::Reshape(_) | Op::Transpose(_));
+        match operand {
+            Operand::Whole { source } if moves => {
+                let source = Box::new(self.emit(op, std::slice::from_ref(source))?);
+                Ok(Operand::Whole { source })
+            }
+            Operand::Stored { source, quantizer } if moves && quantizer.scales.len() == 1 => {
+                let source = Box::new(self.emit(op, std::slice::from_ref(source))?);
+                Ok(Operand::Stored { source, quantizer: quantizer.clone() })
+            }
+            _ => Err(Fault::Stored),
+        }
     }
 
     /// The operand under another shape; itself where it has that shape already.

@@ -61,6 +61,11 @@ fn dimensions(input: &ValueInfo) -> Option<&[Dimension]> {
     Some(&input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?.dim)
 }
 
+/// How the elements of a graph input are stored.
+pub(crate) fn kind(input: &ValueInfo) -> Option<DataType> {
+    DataType::try_from(input.r#type.as_ref()?.tensor_type.as_ref()?.elem_type).ok()
+}
+
 fn element(input: &ValueInfo) -> Result<Element, ImportError> {
     let tensor = input.r#type.as_ref().and_then(|found| found.tensor_type.as_ref());
     let tensor =

@@ -135,6 +135,9 @@ impl<'a> Import<'a> {
         let types = dims::resolve(&inputs, &options.dims)?;
         for (number, (input, tensor_type)) in (0..).zip(inputs.into_iter().zip(types)) {
             self.builder.graph.inputs.push(Port::new(&input.name, &tensor_type));
+            if let Some(kind) = dims::kind(input) {
+                self.builder.input_kinds.insert(number, kind);
+            }
             self.values.insert(&input.name, Operand::Computed { number, tensor_type });
         }
         for stored in &graph.initializer {
@@ -208,9 +211,39 @@ impl<'a> Import<'a> {
             self.builder.graph.outputs.push(number);
             self.builder.graph.output_names.push(name);
         }
-        self.builder.graph.check()?;
-        Ok(self.builder.graph)
+        let graph = without_unused(self.builder.graph);
+        graph.check()?;
+        Ok(graph)
     }
+}
+
+/// The graph without what no output needs: the weights of a convolution, whose matrix stands in their place.
+fn without_unused(mut graph: Graph) -> Graph {
+    let first = graph.inputs.len();
+    let mut needed = vec![false; first + graph.nodes.len()];
+    graph.outputs.iter().for_each(|output| needed[*output as usize] = true);
+    for (at, node) in graph.nodes.iter().enumerate().rev() {
+        if needed[first + at] {
+            node.inputs.iter().for_each(|input| needed[*input as usize] = true);
+        }
+    }
+    needed[..first].fill(true);
+    let mut count = 0;
+    let numbers: Vec<u32> = needed
+        .iter()
+        .map(|is_needed| {
+            count += u32::from(*is_needed);
+            count.saturating_sub(1)
+        })
+        .collect();
+    let mut at = first;
+    graph.nodes.retain(|_| {
+        at += 1;
+        needed[at - 1]
+    });
+    let inputs = graph.nodes.iter_mut().flat_map(|node| &mut node.inputs);
+    inputs.chain(&mut graph.outputs).for_each(|number| *number = numbers[*number as usize]);
+    graph
 }
 
 fn unsupported(name: &str, node: &Node, opset: i64, sets: &[proto::OperatorSet]) -> ImportError {

@@ -6,5 +6,7 @@ pub(crate) mod import;
 pub(crate) mod ops;
 mod order;
 pub mod proto;
+mod qonnx;
 mod quantizer;
 mod tensor;
+mod windows;

@@ -154,6 +154,8 @@ pub enum DataType {
     Complex64 = 14,
     Complex128 = 15,
     Bfloat16 = 16,
+    Uint4 = 21,
+    Int4 = 22,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]

@@ -36,16 +36,19 @@ impl DataType {
             Self::Complex64 => "complex64",
             Self::Complex128 => "complex128",
             Self::Bfloat16 => "bfloat16",
+            Self::Uint4 => "uint4",
+            Self::Int4 => "int4",
         }
     }
 
-    /// Bytes of one element; `None` for kinds that are not numbers of ours.
-    fn bytes(self) -> Option<usize> {
+    /// Bits of one element; `None` for kinds that are not numbers of ours.
+    fn bits(self) -> Option<usize> {
         match self {
-            Self::Uint8 | Self::Int8 | Self::Bool => Some(1),
-            Self::Uint16 | Self::Int16 | Self::Float16 | Self::Bfloat16 => Some(2),
-            Self::Float | Self::Int32 | Self::Uint32 => Some(4),
-            Self::Double | Self::Int64 | Self::Uint64 => Some(8),
+            Self::Uint4 | Self::Int4 => Some(4),
+            Self::Uint8 | Self::Int8 | Self::Bool => Some(8),
+            Self::Uint16 | Self::Int16 | Self::Float16 | Self::Bfloat16 => Some(16),
+            Self::Float | Self::Int32 | Self::Uint32 => Some(32),
+            Self::Double | Self::Int64 | Self::Uint64 => Some(64),
             Self::Undefined | Self::String | Self::Complex64 | Self::Complex128 => None,
         }
     }
@@ -53,7 +56,7 @@ impl DataType {
     /// Whether elements of this kind become floats; `None` for kinds that are not numbers of ours.
     pub(crate) fn is_float(self) -> Option<bool> {
         let float = matches!(self, Self::Float | Self::Float16 | Self::Bfloat16 | Self::Double);
-        self.bytes().map(|_| float)
+        self.bits().map(|_| float)
     }
 }
 
@@ -62,23 +65,28 @@ pub(crate) fn value(tensor: &Tensor, folder: Option<&Path>) -> Result<Value, Ten
     let kind = DataType::try_from(tensor.data_type).ok();
     let unsupported = || TensorFault::DataType { found: type_name(tensor.data_type) };
     let kind = kind.ok_or_else(unsupported)?;
-    let size = kind.bytes().ok_or_else(unsupported)?;
+    let bits = kind.bits().ok_or_else(unsupported)?;
     let shape = shape(&tensor.dims)?;
-    let count = shape.iter().product();
+    let count: usize = shape.iter().product();
+    let size = (count * bits).div_ceil(8);
     let raw = if tensor.data_location == 1 {
-        Some(Cow::Owned(external(tensor, count * size, folder)?))
+        Some(Cow::Owned(external(tensor, size, folder)?))
     } else {
         tensor.raw_data.as_deref().filter(|raw| !raw.is_empty() || count == 0).map(Cow::Borrowed)
     };
     if let Some(raw) = &raw {
-        check_count(tensor, count * size, raw.len(), "bytes")?;
+        check_count(tensor, size, raw.len(), "bytes")?;
     }
     if kind.is_float() == Some(true) {
         let elements = raw.map_or_else(|| typed_floats(tensor, kind), |raw| raw_floats(&raw, kind));
         check_count(tensor, count, elements.len(), "elements")?;
         Ok(Value::floats(&shape, elements)?)
     } else {
-        let elements = raw.map_or_else(|| typed_integers(tensor, kind), |raw| raw_integers(&raw, kind))?;
+        let mut elements =
+            raw.map_or_else(|| typed_integers(tensor, kind), |raw| raw_integers(&raw, kind))?;
+        if bits == 4 {
+            elements = nibbles(&elements, kind == DataType::Int4, count);
+        }
         check_count(tensor, count, elements.len(), "elements")?;
         Ok(Value::integers(&shape, elements)?)
     }
@@ -126,6 +134,17 @@ fn typed_integers(tensor: &Tensor, kind: DataType) -> Result<Vec<i64>, TensorFau
     }
 }
 
+/// Two elements of each byte, the low half first; of an odd count the last half byte is none.
+fn nibbles(bytes: &[i64], is_signed: bool, count: usize) -> Vec<i64> {
+    let element = |half: i64| if is_signed && half > 7 { half - 16 } else { half };
+    let mut elements: Vec<i64> =
+        bytes.iter().flat_map(|byte| [element(byte & 15), element(byte >> 4 & 15)]).collect();
+    if elements.len() == count + 1 {
+        elements.pop();
+    }
+    elements
+}
+
 fn signed(value: u64) -> Result<i64, TensorFault> {
     i64::try_from(value).map_err(|_| TensorFault::Range { value })
 }
@@ -148,7 +167,9 @@ fn raw_floats(raw: &[u8], kind: DataType) -> Vec<f32> {
 fn raw_integers(raw: &[u8], kind: DataType) -> Result<Vec<i64>, TensorFault> {
     match kind {
         DataType::Int8 => Ok(raw.iter().map(|byte| i64::from(byte.cast_signed())).collect()),
-        DataType::Uint8 => Ok(raw.iter().map(|byte| i64::from(*byte)).collect()),
+        DataType::Uint8 | DataType::Uint4 | DataType::Int4 => {
+            Ok(raw.iter().map(|byte| i64::from(*byte)).collect())
+        }
         DataType::Bool => Ok(raw.iter().map(|byte| i64::from(*byte != 0)).collect()),
         DataType::Int16 => Ok(words(raw, 2).map(|word| i64::from(word as i16)).collect()),
         DataType::Uint16 => Ok(words(raw, 2).map(u64::cast_signed).collect()),

@@ -382,3 +382,35 @@ func.func @quantizer_range(%x: tensor<1x2xf32>) {
   %0 = nn.fake_quantize %x scales [1.0] zero_points [0] axis 0 range 7 to -1 : tensor<1x2xf32>
   return
 }
+
+// -----
+
+func.func @quantizer_rounding(%x: tensor<1x2xf32>) {
+  // expected-error @+1 {{does not know the rounding "nearest"}}
+  %0 = nn.fake_quantize %x scales [1.0] zero_points [0] axis 0 range 0 to 7 rounding "nearest" : tensor<1x2xf32>
+  return
+}
+
+// -----
+
+func.func @quantizer_divisor(%x: tensor<1x2xf32>) {
+  // expected-error @+1 {{needs divisors that are positive and finite in f32, found 0}}
+  %0 = nn.fake_quantize %x scales [1.0] zero_points [0] axis 0 range 0 to 7 divisors [0.0] : tensor<1x2xf32>
+  return
+}
+
+// -----
+
+func.func @quantizer_shifts(%x: tensor<1x2xf32>) {
+  // expected-error @+1 {{has 1 scales and 2 shifts}}
+  %0 = nn.fake_quantize %x scales [1.0] zero_points [0] axis 0 range 0 to 7 shifts [0.5, 0.5] : tensor<1x2xf32>
+  return
+}
+
+// -----
+
+func.func @quantizer_offset(%x: tensor<1x2xf32>) {
+  // expected-error @+1 {{needs offsets that are finite in f32}}
+  %0 = nn.fake_quantize %x scales [1.0] zero_points [0] axis 0 range 0 to 7 offsets [1.0e60] : tensor<1x2xf32>
+  return
+}

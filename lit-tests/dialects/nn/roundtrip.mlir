@@ -135,3 +135,13 @@ func.func @quantizers(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   %1 = nn.fake_quantize %0 scales [0.5, 0.25] zero_points [0, 2] axis 1 range 0 to 7 : tensor<1x2xf32>
   return %1 : tensor<1x2xf32>
 }
+
+// Another way there, and another way back.
+// CHECK-LABEL: @roundings
+func.func @roundings(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  // CHECK: range 0 to 7 divisors [1.000000e-01] shifts [5.000000e-01] offsets [5.000000e-01] rounding "floor" : tensor<1x2xf32>
+  %0 = nn.fake_quantize %x scales [0.5] zero_points [0] axis 0 range 0 to 7 divisors [0.1] shifts [0.5] offsets [0.5] rounding "floor" : tensor<1x2xf32>
+  // CHECK: range 0 to 7 offsets [-5.000000e-01] : tensor<1x2xf32>
+  %1 = nn.fake_quantize %0 scales [0.5] zero_points [0] axis 0 range 0 to 7 offsets [-0.5] : tensor<1x2xf32>
+  return %1 : tensor<1x2xf32>
+}

@@ -321,3 +321,19 @@ func.func @concat_of_two_scales(%a: tensor<1x!quant.uniform<i8:f32, 1.0>>, %b: t
   %0 = qnn.concat %a, %b axis 0 : tensor<1x!quant.uniform<i8:f32, 1.0>>, tensor<1x!quant.uniform<i8:f32, 2.0>> -> tensor<2x!quant.uniform<i8:f32, 1.0>>
   return
 }
+
+// -----
+
+func.func @rounding(%x: tensor<2xf32>) {
+  // expected-error @+1 {{does not know the rounding "away"}}
+  %0 = qnn.quantize %x rounding "away" : tensor<2xf32> -> tensor<2x!quant.uniform<i8:f32, 1.0>>
+  return
+}
+
+// -----
+
+func.func @offsets(%x: tensor<2x!quant.uniform<i8:f32, 1.0>>) {
+  // expected-error @+1 {{has 1 scales and 2 offsets}}
+  %0 = qnn.dequantize %x offsets [0.5, 0.5] : tensor<2x!quant.uniform<i8:f32, 1.0>> -> tensor<2xf32>
+  return
+}

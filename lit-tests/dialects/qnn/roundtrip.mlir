@@ -15,6 +15,16 @@ func.func @client_in(%x: tensor<1x2xf32>) -> (tensor<1x2x!u3>, tensor<1x2x!quant
   return %0, %1 : tensor<1x2x!u3>, tensor<1x2x!quant.uniform<i8:f32:1, {0.5:-3, 0.33333333333333331}>>
 }
 
+// What a type cannot say stands on the op.
+// CHECK-LABEL: @halves
+func.func @halves(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  // CHECK: qnn.quantize %{{.*}} divisors [2.500000e-01] shifts [5.000000e-01] rounding "half_up" : tensor<1x2xf32> ->
+  %0 = qnn.quantize %x divisors [0.25] shifts [0.5] rounding "half_up" : tensor<1x2xf32> -> tensor<1x2x!u3>
+  // CHECK: qnn.dequantize %{{.*}} offsets [5.000000e-01] : tensor<1x2x!quant
+  %1 = qnn.dequantize %0 offsets [0.5] : tensor<1x2x!u3> -> tensor<1x2xf32>
+  return %1 : tensor<1x2xf32>
+}
+
 // CHECK-LABEL: @client_out
 func.func @client_out(%a: tensor<1x2x!acc>) -> tensor<1x2xf32> {
   // CHECK: qnn.dequantize %{{.*}} : tensor<1x2x!quant.uniform<i32:f32, 1.250000e-01>> -> tensor<1x2xf32>

@@ -99,6 +99,7 @@ fn rewrite<'c, 'a>(
         axis: weights.shape.len() as u32 - 1,
         lo: -quantizers.weight_limit,
         hi: quantizers.weight_limit,
+        ..Quantizer::default()
     };
     let rounded = place.new_op("nn.fake_quantize").operands(&[scaled]).result(scaled.r#type());
     let rounded = place.insert(fake_quantize(Make(context), rounded, &quantizer))?;
@@ -138,8 +139,8 @@ fn quantize_input<'c, 'a>(
         let inverse = |scale: &f64| if *scale == 0.0 { 0.0 } else { (1.0 / scale) as f32 };
         value = each("nn.mul", value, quantizers.scales.iter().map(inverse).collect())?;
     }
-    let quantizer =
-        Quantizer { scales: vec![1.0], zero_points: vec![0], axis: 0, lo: 0, hi: quantizers.levels };
+    let (scales, zero_points) = (vec![1.0], vec![0]);
+    let quantizer = Quantizer { scales, zero_points, hi: quantizers.levels, ..Quantizer::default() };
     let steps = place.new_op("nn.fake_quantize").operands(&[value]).result(ty);
     Ok(place.insert(fake_quantize(Make(context), steps, &quantizer))?)
 }

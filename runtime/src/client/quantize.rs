@@ -4,7 +4,7 @@ use super::Error;
 use crate::program::Invalid;
 use crate::program::message::{Client, DeclaredRange};
 use crate::reference::kernels::quantize::{Direction, run as run_quantizer};
-use crate::reference::message::{Element, Graph, Op, Port, Quantizer};
+use crate::reference::message::{Element, Graph, Op, Port, Quantizer, Rounding};
 use crate::reference::{Evaluator, TensorType, Value};
 use ndarray::{ArcArray, Axis, IxDyn};
 
@@ -188,6 +188,9 @@ impl DeclaredRange {
 fn count_clipped(graph: &Graph, values: &[Value]) -> u64 {
     let of_node = |node: &crate::reference::message::Node| {
         let Some(Op::Quantize(quantizer)) = &node.op else { return 0 };
+        if quantizer.rounding() == Rounding::Sign {
+            return 0;
+        }
         let wide = Quantizer { lo: i64::MIN / 2, hi: i64::MAX / 2, ..quantizer.clone() };
         let operand = node.inputs.first().and_then(|value| values.get(*value as usize));
         let stored = operand.and_then(|value| run_quantizer(&wide, Direction::Quantize, value).ok());
@@ -203,7 +206,8 @@ mod tests {
 
     /// One input of two features with 3 bits and step 0.5, centred by subtraction.
     fn client() -> Client {
-        let quantizer = Quantizer { scales: vec![0.5], zero_points: vec![4], axis: 0, lo: 0, hi: 7 };
+        let (scales, zero_points) = (vec![0.5], vec![4]);
+        let quantizer = Quantizer { scales, zero_points, lo: 0, hi: 7, ..Quantizer::default() };
         let port = |element| Port { name: "x".to_owned(), shape: vec![1, 2], element: element as i32 };
         let mut quantize = Graph { inputs: vec![port(Element::F32)], ..Graph::default() };
         quantize.outputs = vec![quantize.push("in", Op::Quantize(quantizer.clone()), [0])];

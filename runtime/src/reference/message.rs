@@ -40,9 +40,33 @@ pub struct Port {
     pub element: i32,
 }
 
-/// Affine quantizer: `q = clip(round_half_even(x / scale) + zero_point, lo, hi)`.
+/// How a quantizer makes a whole number of a real one. Every way is computed in f32, by the formula that QONNX states for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum Rounding {
+    /// To the nearest, halves to the even one.
+    HalfEven = 0,
+    /// Up.
+    Ceil = 1,
+    /// Down.
+    Floor = 2,
+    /// Away from 0.
+    Up = 3,
+    /// Toward 0.
+    Down = 4,
+    /// To the nearest, halves away from 0: `sign(x) * floor(|x| + 0.5)`.
+    HalfUp = 5,
+    /// To the nearest, halves toward 0: `sign(x) * ceil(|x| - 0.5)`.
+    HalfDown = 6,
+    /// The largest stored integer from 0 on, the smallest below.
+    Sign = 7,
+}
+
+/// Affine quantizer: `q = clip(round(x / divisor + shift) + zero_point, lo, hi)` on the way to a stored integer, and
+/// `scale * (q - zero_point - offset)` on the way back.
 ///
-/// The division and the rounding are done in f32 for float inputs, as ONNX' QuantizeLinear does.
+/// Division, shift and rounding are done in f32 for float inputs, as ONNX' QuantizeLinear does, where divisor and scale are the
+/// same and there is no shift. QONNX adds its zero point before it rounds: it is shift and offset there, and may be a half.
 #[derive(Clone, PartialEq, Message)]
 pub struct Quantizer {
     /// One scale, or one for each index of `axis`.
@@ -60,6 +84,18 @@ pub struct Quantizer {
     /// Largest stored integer.
     #[prost(sint64, tag = "5")]
     pub hi: i64,
+    /// One of [`Rounding`].
+    #[prost(enumeration = "Rounding", tag = "6")]
+    pub rounding: i32,
+    /// As many as scales; empty where the scales divide.
+    #[prost(double, repeated, tag = "7")]
+    pub divisors: Vec<f64>,
+    /// As many as scales, or empty for 0.
+    #[prost(double, repeated, tag = "8")]
+    pub shifts: Vec<f64>,
+    /// As many as scales, or empty for 0.
+    #[prost(double, repeated, tag = "9")]
+    pub offsets: Vec<f64>,
 }
 
 /// A table over the integers `lo ..= lo + values.len() - 1`.

@@ -223,7 +223,10 @@ pub(crate) fn whole_program(shift: i64) -> Program {
 
 fn clear_functions() -> [Graph; 2] {
     let typed = |shape: [usize; 2], element| TensorType::new(shape, element);
-    let quantizer = |scale, lo, hi| Quantizer { scales: vec![scale], zero_points: vec![0], axis: 0, lo, hi };
+    let quantizer = |scale, lo, hi| {
+        let (scales, zero_points) = (vec![scale], vec![0]);
+        Quantizer { scales, zero_points, lo, hi, ..Quantizer::default() }
+    };
     let mut quantize =
         Graph { inputs: vec![Port::new("x", &typed([1, 3], Element::F32))], ..Graph::default() };
     quantize.outputs = vec![quantize.push("in", Op::Quantize(quantizer(0.25, -4, 3)), [0])];

@@ -3,6 +3,8 @@
 
 mod support;
 
+use cml_frontend::onnx::proto::Model;
+use prost::Message;
 use serde_json::Value;
 use support::{Place, data};
 
@@ -40,6 +42,27 @@ fn every_export_has_the_accuracy_of_its_training() {
             );
         }
     }
+}
+
+/// The message names the layer, and where the quantizer belongs.
+#[test]
+fn a_layer_without_quantizer_is_named() {
+    let place = Place::new();
+    let path = data("qat100_30").replace("data.npz", "model_qonnx.onnx");
+    let mut model = Model::decode(std::fs::read(path).unwrap().as_slice()).unwrap();
+    let graph = model.graph.as_mut().unwrap();
+    // Without its quantizer, the second layer reads what the first activation gives.
+    graph.node.retain(|node| node.name != "/q1/act_quant/export_handler/Quant");
+    let second = graph.node.iter_mut().find(|node| node.name == "/fc2/Gemm").unwrap();
+    second.input[0] = "/Relu_output_0".to_owned();
+    place.write("missing.onnx", model.encode_to_vec());
+    place.refuse_with(
+        "compile missing.onnx -o missing.cml",
+        &[
+            "/fc2/Gemm: its input is not quantized: put a quantizer",
+            "between it and what nn.relu (/Relu) gives",
+        ],
+    );
 }
 
 #[test]

@@ -68,6 +68,11 @@ enum New {
         /// The op without its dialect, in lower case with underscores
         name: String,
     },
+    /// An operator of ONNX: `cargo xtask new operator GlobalAveragePool`
+    Operator {
+        /// As ONNX spells it
+        name: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -91,6 +96,7 @@ fn perform(task: &Task) -> Result<()> {
         Task::Test { long } => test::test(*long),
         Task::New(New::Pass { name }) => new::pass(&root, name),
         Task::New(New::Op { level, name }) => new::op(&root, level, name),
+        Task::New(New::Operator { name }) => new::operator::operator(&root, name),
         Task::Architecture => architecture::check(),
         Task::Docs { check } => docs::docs(*check),
     }

@@ -1,4 +1,6 @@
-//! `cargo xtask new`: the files that a new op or pass begins with, and the lines that make it known.
+//! `cargo xtask new`: the files that a new op, pass or operator begins with, and the lines that make it known.
+
+pub(crate) mod operator;
 
 use std::fs;
 use std::path::{Path, PathBuf};

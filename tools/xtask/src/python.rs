@@ -24,7 +24,7 @@ pub(crate) fn provide() -> Result<()> {
         return Ok(());
     }
     let start = Instant::now();
-    println!("python: making {} with numpy, onnx and onnxruntime", folder.display());
+    println!("python: making {} with numpy, onnx, onnxruntime and qonnx", folder.display());
     make_environment(&folder)?;
     let wanted = folder.join("wanted.txt");
     std::fs::write(&wanted, REQUIREMENTS).with_context(|| format!("cannot write {}", wanted.display()))?;

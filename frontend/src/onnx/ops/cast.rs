@@ -7,6 +7,7 @@ use super::{ALWAYS, Operator};
 use crate::error::Fault;
 use crate::onnx::context::{NodeContext, Operand};
 use crate::onnx::proto::DataType;
+use crate::onnx::quantizer::{as_steps, fake_quantize};
 use crate::onnx::tensor::type_name;
 use cml_runtime::reference::Value;
 use cml_runtime::reference::message::{Cast, Element, Op};
@@ -31,6 +32,15 @@ fn import(context: &mut NodeContext<'_>) -> Result<Vec<Operand>, Fault> {
         return Ok(vec![to_bool(context, input)?]);
     }
     let element = if float { Element::F32 } else { Element::I64 };
+    match (&input, element) {
+        (Operand::Whole { source }, Element::F32) => return Ok(vec![(**source).clone()]),
+        (Operand::Stored { source, quantizer }, Element::F32) => {
+            let integers = as_steps(quantizer, 0);
+            return Ok(vec![fake_quantize(context, (**source).clone(), integers)?]);
+        }
+        (Operand::Whole { .. } | Operand::Stored { .. }, Element::I64) => return Err(Fault::Stored),
+        _ => {}
+    }
     let result = if input.tensor_type().element == element {
         input
     } else {
@@ -58,6 +68,8 @@ fn to_bool(context: &mut NodeContext<'_>, input: Operand) -> Result<Operand, Fau
 
 fn fits(value: i64, target: DataType) -> bool {
     match target {
+        DataType::Uint4 => (0..16).contains(&value),
+        DataType::Int4 => (-8..8).contains(&value),
         DataType::Uint8 => u8::try_from(value).is_ok(),
         DataType::Int8 => i8::try_from(value).is_ok(),
         DataType::Uint16 => u16::try_from(value).is_ok(),

@@ -9,41 +9,42 @@ use std::ops::RangeInclusive;
 
 /// Declares the module of each operator and lists what they export.
 macro_rules! operators {
-    ($($module:ident),* $(,)?) => {
+    ($(#[$text:meta])* $list:ident: $($module:ident),* $(,)?) => {
         $(mod $module;)*
 
-        /// Every supported operator, by name.
-        static OPERATORS: &[&Operator] = &[$(&$module::OPERATOR),*];
+        $(#[$text])*
+        static $list: &[&Operator] = &[$(&$module::OPERATOR),*];
     };
 }
 
-mod quant;
-
-/// Operators of the domains of QONNX: quantizers as brevitas exports them.
-static QONNX: &[&Operator] = &[&quant::INT_QUANT, &quant::OPERATOR];
-
-/// Domains under which the operators of QONNX are found.
-const QONNX_DOMAINS: [&str; 2] = ["onnx.brevitas", "qonnx.custom_op.general"];
-
 operators! {
+    /// Every supported operator of ONNX, by name.
+    OPERATORS:
     add,
     argmax,
+    average_pool,
     batch_normalization,
     cast,
     clip,
     concat,
     constant,
+    conv,
+    conv_integer,
     dequantize_linear,
     div,
     dropout,
     elu,
     flatten,
     gemm,
+    global_average_pool,
     identity,
     leaky_relu,
     matmul,
+    matmul_integer,
     mul,
     neg,
+    qlinear_conv,
+    qlinear_matmul,
     quantize_linear,
     relu,
     reshape,
@@ -56,6 +57,18 @@ operators! {
     transpose,
     unsqueeze,
 }
+
+operators! {
+    /// Operators of the domains of QONNX: quantizers as brevitas exports them.
+    QONNX:
+    bipolar_quant,
+    int_quant,
+    quant,
+    trunc,
+}
+
+/// Domains under which the operators of QONNX are found.
+const QONNX_DOMAINS: [&str; 2] = ["onnx.brevitas", "qonnx.custom_op.general"];
 
 /// First opset that is read.
 pub(crate) const OLDEST_OPSET: i64 = 7;
@@ -186,8 +199,9 @@ pub fn supported_operators_markdown() -> String {
     }
     let _ = writeln!(page, "\nQuantizers of the domains `{}`:\n", QONNX_DOMAINS.join("` and `"));
     for operator in QONNX {
-        let attributes: Vec<String> = operator.attributes.iter().map(attribute_text).collect();
-        let _ = writeln!(page, "- {}: {}; {}", operator.name, attributes.join(", "), operator.limits);
+        let attributes = operator.attributes.iter().map(attribute_text);
+        let parts: Vec<String> = attributes.chain([operator.limits.to_owned()]).collect();
+        let _ = writeln!(page, "- {}: {}", operator.name, parts.join(", "));
     }
     page
 }
@@ -219,18 +233,29 @@ mod tests {
 
     #[test]
     fn names_are_sorted_and_unique() {
-        let names: Vec<&str> = OPERATORS.iter().map(|operator| operator.name).collect();
-        let mut sorted = names.clone();
-        sorted.sort_by_key(|name| name.to_lowercase());
-        sorted.dedup();
-        assert_eq!(names, sorted);
+        for list in [OPERATORS, QONNX] {
+            let names: Vec<&str> = list.iter().map(|operator| operator.name).collect();
+            let mut sorted = names.clone();
+            sorted.sort_by_key(|name| name.to_lowercase());
+            sorted.dedup();
+            assert_eq!(names, sorted);
+        }
     }
 
     #[test]
     fn versions_ascend_and_reach_back_to_the_oldest_opset() {
         for operator in OPERATORS {
             assert!(operator.versions.windows(2).all(|pair| pair[0] < pair[1]), "{}", operator.name);
-            let is_later = operator.name.ends_with("quantizeLinear") || operator.name == "QuantizeLinear";
+            // Integers came with opset 10.
+            let later = [
+                "ConvInteger",
+                "DequantizeLinear",
+                "MatMulInteger",
+                "QLinearConv",
+                "QLinearMatMul",
+                "QuantizeLinear",
+            ];
+            let is_later = later.contains(&operator.name);
             assert_eq!(operator.version(OLDEST_OPSET).is_some(), !is_later, "{}", operator.name);
             assert!(operator.versions.iter().all(|version| *version <= NEWEST_OPSET), "{}", operator.name);
         }

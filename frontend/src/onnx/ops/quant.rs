@@ -1,14 +1,15 @@
-//! Quant and IntQuant of QONNX: floats that a quantizer of any number of bits can represent,
-//! `scale * clip(round(x / scale), lo, hi)`.
+//! Quant of QONNX: floats that a quantizer of any number of bits can represent,
+//! `scale * (round(clip(x / scale + zero_point, lo, hi)) - zero_point)`.
 //!
-//! brevitas writes Quant of the domain onnx.brevitas, qonnx of qonnx.custom_op.general, and IntQuant since version 0.4.
+//! brevitas writes Quant of the domain onnx.brevitas, qonnx of qonnx.custom_op.general, and IntQuant since version 0.4. One
+//! signed bit is -1 and 1 there.
 
 use super::{ALWAYS, AttributeRange, Operator};
 use crate::error::Fault;
 use crate::onnx::context::{NodeContext, Operand};
+use crate::onnx::qonnx::{Channels, bounds, rounding};
 use crate::onnx::quantizer::fake_quantize;
-use cml_runtime::reference::Value;
-use cml_runtime::reference::message::{Element, Quantizer};
+use cml_runtime::reference::message::{Element, Quantizer, Rounding};
 
 const ATTRIBUTES: &[AttributeRange] = &[("signed", ALWAYS), ("narrow", ALWAYS), ("rounding_mode", ALWAYS)];
 
@@ -17,71 +18,39 @@ pub(super) const OPERATOR: Operator = Operator {
     versions: &[1],
     inputs: &[(1, 4..=4)],
     attributes: ATTRIBUTES,
-    limits: "constant scales, zero point 0, 2 to 16 bits, rounding mode ROUND (halves to even)",
+    limits: "constant scales, zero points and bits; one of each, or one for each index of an axis; 1 to 32 bits",
     import,
 };
-
-pub(super) const INT_QUANT: Operator = Operator { name: "IntQuant", ..OPERATOR };
 
 fn import(context: &mut NodeContext<'_>) -> Result<Vec<Operand>, Fault> {
     let input = context.input(0, "X")?;
     if input.tensor_type().element == Element::I64 {
         return Err(Fault::Integers);
     }
-    let mode = context.text_attribute("rounding_mode")?.unwrap_or_else(|| "ROUND".to_owned());
-    if !["ROUND", "HALF_EVEN"].contains(&mode.to_uppercase().as_str()) {
-        let supported = "ROUND, HALF_EVEN";
-        return Err(Fault::AttributeValue { name: "rounding_mode", found: mode, supported });
-    }
-    let zero_point = context.constant(2, "zero_point")?;
-    let is_zero = zero_point.is_some_and(|value| match value {
-        Value::F32(array) => array.iter().all(|x| *x == 0.0),
-        Value::I64(array) => array.iter().all(|x| *x == 0),
-    });
-    if !is_zero {
-        // QONNX rounds the sum with the zero point, which breaks ties otherwise than rounding before it.
-        let found = "a zero point other than 0".to_owned();
-        return Err(Fault::Quantizer { found, supported: "zero point 0" });
-    }
-    let (lo, hi) = bounds(context)?;
-    let (scales, axis) = scales(context, &input.shape())?;
-    let zero_points = vec![0; scales.len()];
-    let quantizer = Quantizer { scales, zero_points, axis, lo, hi };
-    Ok(vec![fake_quantize(context, input, quantizer)?])
-}
-
-/// The smallest and the largest integer.
-fn bounds(context: &NodeContext<'_>) -> Result<(i64, i64), Fault> {
-    let bits = context.number(3, "bitwidth")?.ok_or(Fault::MissingInput { index: 3, name: "bitwidth" })?;
-    if bits.fract() != 0.0 || !(2.0..=16.0).contains(&bits) {
-        return Err(Fault::Quantizer {
-            found: format!("{bits} bits"),
-            supported: "2 to 16 bits, a whole number",
-        });
-    }
-    let narrow = i64::from(context.flag_attribute("narrow")?.unwrap_or(false));
-    let bits = bits as u32;
-    if context.flag_attribute("signed")?.unwrap_or(true) {
-        let half = 1 << (bits - 1);
-        Ok((narrow - half, half - 1))
+    let signed = context.flag_attribute("signed")?.unwrap_or(true);
+    let narrow = context.flag_attribute("narrow")?.unwrap_or(false);
+    let rounding = rounding(context, "ROUND")?;
+    let (bits, (lo, hi)) = bounds(context, (3, "bitwidth"), (signed, narrow))?;
+    let channels = Channels::read(context, &[(1, "scale"), (2, "zero_point")], &input.shape())?;
+    let (scales, zeros) = (&channels.values[0], &channels.values[1]);
+    let quantizer = Quantizer { axis: channels.axis, zero_points: vec![0; scales.len()], ..Quantizer::default() };
+    let quantizer = if bits == 1 && signed {
+        // -1 and 1 are 0 and 1, scaled by 2 about a half.
+        Quantizer {
+            scales: scales.iter().map(|scale| 2.0 * scale).collect(),
+            divisors: scales.clone(),
+            shifts: zeros.clone(),
+            offsets: zeros.iter().map(|zero| 0.5 + zero / 2.0).collect(),
+            lo: 0,
+            hi: 1,
+            rounding: Rounding::Sign.into(),
+            ..quantizer
+        }
     } else {
-        Ok((0, (1 << bits) - 1 - narrow))
-    }
-}
-
-/// The scales, and the axis that they belong to: the one along which their shape, aligned at the end, is not 1.
-fn scales(context: &NodeContext<'_>, shape: &[usize]) -> Result<(Vec<f64>, u32), Fault> {
-    let form = Fault::ConstantForm {
-        index: 1,
-        name: "scale",
-        expected: "one float, or one for each index of one axis of X",
+        channels.check_zero_points(zeros, (lo, hi))?;
+        let zeros = if zeros.iter().all(|zero| *zero == 0.0) { vec![] } else { zeros.clone() };
+        let scales = scales.clone();
+        Quantizer { scales, shifts: zeros.clone(), offsets: zeros, lo, hi, rounding: rounding.into(), ..quantizer }
     };
-    let Some(Value::F32(array)) = context.constant(1, "scale")? else { return Err(form) };
-    let values: Vec<f64> = array.iter().map(|x| f64::from(*x)).collect();
-    let long: Vec<usize> = (0..array.ndim()).filter(|axis| array.shape()[*axis] != 1).collect();
-    match long[..] {
-        [] if values.len() == 1 => Ok((values, 0)),
-        [axis] if array.ndim() <= shape.len() => Ok((values, (axis + shape.len() - array.ndim()) as u32)),
-        _ => Err(form),
-    }
+    Ok(vec![fake_quantize(context, input, quantizer)?])
 }

@@ -1,15 +1,14 @@
 //! QuantizeLinear: `saturate(round_half_even(x / scale) + zero_point)`.
 //!
 //! 10: one scale. 13: one for each index of `axis` (1). 19: floats of 8 bits, with `saturate`, not supported. 21: blocks, not
-//! supported; 16 bits; `output_dtype`. 23: `precision`, of the division, which is in f32 here. 24, 25, 28: more kinds of
+//! supported; 16 bits, and 4; `output_dtype`. 23: `precision`, of the division, which is in f32 here. 24, 25, 28: more kinds of
 //! small numbers, not supported.
 
 use super::Operator;
 use crate::error::Fault;
 use crate::onnx::context::{NodeContext, Operand};
 use crate::onnx::proto::DataType;
-use crate::onnx::quantizer::{linear, range};
-use crate::onnx::tensor::type_name;
+use crate::onnx::quantizer::{Linear, SCALE, ZERO_POINT, range_of, refuse_blocks, stored_range};
 use cml_runtime::reference::message::Element;
 
 pub(super) const OPERATOR: Operator = Operator {
@@ -23,7 +22,7 @@ pub(super) const OPERATOR: Operator = Operator {
         ("output_dtype", 21..=i64::MAX),
         ("precision", 23..=i64::MAX),
     ],
-    limits: "to integers of 8 and 16 bits, constant scales, no blocks; a DequantizeLinear must follow, Clip may stand between",
+    limits: "to integers of 4, 8 and 16 bits, constant scales, no blocks; behind it only Clip, reshapes, and operators that read integers",
     import,
 };
 
@@ -40,22 +39,14 @@ fn import(context: &mut NodeContext<'_>) -> Result<Vec<Operand>, Fault> {
             supported: "1 (float)",
         });
     }
-    let code = match (context.integer_attribute("output_dtype")?.unwrap_or(0), context.optional(2)) {
-        (0, None) => DataType::Uint8 as i32,
-        (0, Some(Operand::Constant { kind: Some(kind), .. })) => *kind as i32,
-        (0, Some(_)) => {
-            let found = "a zero point whose type is not known at import".to_owned();
-            return Err(Fault::Quantizer { found, supported: "a zero point that the file stores" });
-        }
-        (code, _) => i32::try_from(code).unwrap_or(-1),
+    refuse_blocks(context)?;
+    let bounds = match context.integer_attribute("output_dtype")?.unwrap_or(0) {
+        0 => stored_range(context, 2)?,
+        code => range_of(i32::try_from(code).unwrap_or(-1))?,
     };
-    let bounds = DataType::try_from(code).ok().and_then(range);
-    let (lo, hi) = bounds.ok_or_else(|| Fault::Quantizer {
-        found: format!("elements of type {}", type_name(code)),
-        supported: "uint8, int8, uint16, int16",
-    })?;
-    let mut quantizer = linear(context, &input.shape())?;
-    (quantizer.lo, quantizer.hi) = (lo, hi);
+    let axis = context.integer_attribute("axis")?.unwrap_or(1);
+    let linear = Linear::read(context, SCALE, ZERO_POINT, (&input.shape(), axis))?;
+    let quantizer = linear.quantizer(bounds);
     quantizer.check(&input.shape())?;
     Ok(vec![Operand::Stored { source: Box::new(input), quantizer }])
 }

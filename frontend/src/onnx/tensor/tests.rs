@@ -34,6 +34,8 @@ fn raw_data_of_every_kind_is_read() {
     assert_eq!(read(DataType::Uint32, &[0, 0, 0, 0x80], 1), integers(&[1 << 31]));
     assert_eq!(read(DataType::Int64, &i64::MIN.to_le_bytes(), 1), integers(&[i64::MIN]));
     assert_eq!(read(DataType::Uint64, &7u64.to_le_bytes(), 1), integers(&[7]));
+    assert_eq!(read(DataType::Uint4, &[0xf1, 0x08], 3), integers(&[1, 15, 8]));
+    assert_eq!(read(DataType::Int4, &[0xf1, 0x78], 4), integers(&[1, -1, -8, 7]));
 }
 
 #[test]
@@ -45,6 +47,9 @@ fn typed_data_of_every_kind_is_read() {
     for kind in [DataType::Int32, DataType::Int16, DataType::Int8] {
         assert_eq!(read(kind, small()), integers(&[1, -1]));
     }
+    let packed = Tensor { int32_data: vec![0xe7], ..Tensor::default() };
+    assert_eq!(read(DataType::Int4, packed.clone()), integers(&[7, -2]));
+    assert_eq!(read(DataType::Uint4, packed), integers(&[7, 14]));
     let halves = Tensor { int32_data: vec![0x3c00, 0xfc00], ..Tensor::default() };
     assert_eq!(read(DataType::Float16, halves), floats(&[1.0, f32::NEG_INFINITY]));
     let float = Tensor { float_data: vec![0.5, 1.5], ..Tensor::default() };

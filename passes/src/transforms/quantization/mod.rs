@@ -14,7 +14,8 @@ use crate::framework::{PassError, model_error};
 use cml_dialects::ffi::{remove_attribute, set_attribute};
 use cml_dialects::interpret::is_movement;
 use cml_dialects::ir::{
-    Attributes, Make, defining_op, expected, op_name, operand, operands, shape_of, tensor_shape,
+    Attributes, Make, argument_number, defining_op, describe, expected, op_name, operand, operands, shape_of,
+    tensor_shape,
 };
 use cml_dialects::nn::constant_floats;
 use melior::Context;
@@ -262,6 +263,21 @@ pub fn is_quantized(value: Value<'_, '_>) -> bool {
         op_name(op) == "nn.fake_quantize"
             || (is_movement(op) && !operands(op).is_empty() && operands(op).into_iter().all(is_quantized))
     })
+}
+
+/// Where the quantizer of a product's input is missing.
+///
+/// # Errors
+/// [`PassError::Ir`] for an op without operands.
+pub fn missing_quantizer(product: OperationRef<'_, '_>) -> Result<String, PassError> {
+    let input = operand(product, 0)?;
+    let source = match (defining_op(input), argument_number(input)) {
+        (Some(op), _) => format!("what {} gives", describe(op)),
+        (None, number) => format!("input {} of the network", number.unwrap_or_default()),
+    };
+    Ok(format!(
+        "its input is not quantized: put a quantizer (QuantizeLinear and DequantizeLinear, or Quant) between it and {source}"
+    ))
 }
 
 #[cfg(test)]

@@ -54,7 +54,10 @@ fn server() -> Server {
 }
 
 fn clear_functions() -> [Graph; 3] {
-    let quantizer = || Quantizer { scales: vec![0.5], zero_points: vec![0], axis: 0, lo: 0, hi: 3 };
+    let quantizer = || {
+        let (scales, zero_points) = (vec![0.5], vec![0]);
+        Quantizer { scales, zero_points, lo: 0, hi: 3, ..Quantizer::default() }
+    };
     let typed = |shape: [usize; 2], element| TensorType::new(shape, element);
     let graph = |name: &str, input| Graph { inputs: vec![Port::new(name, &input)], ..Graph::default() };
     let mut quantize = graph("x", typed([1, 2], Element::F32));

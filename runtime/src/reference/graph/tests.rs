@@ -102,10 +102,24 @@ fn any_tensor() -> impl Strategy<Value = Tensor> {
 }
 
 fn any_quantizer() -> impl Strategy<Value = Quantizer> {
-    let scale = prop_oneof![Just(0.5), Just(0.0), Just(f64::NAN), Just(1e-300)];
-    let scales = prop::collection::vec(scale, 0..3);
-    (scales, prop::collection::vec(any::<i64>(), 0..3), 0u32..3, any::<i64>(), any::<i64>())
-        .prop_map(|(scales, zero_points, axis, lo, hi)| Quantizer { scales, zero_points, axis, lo, hi })
+    let reals = || {
+        let real = prop_oneof![Just(0.5), Just(0.0), Just(f64::NAN), Just(1e-300)];
+        prop::collection::vec(real, 0..3)
+    };
+    let integers = (prop::collection::vec(any::<i64>(), 0..3), any::<i64>(), any::<i64>());
+    (reals(), integers, 0u32..3, -1i32..10, (reals(), reals(), reals())).prop_map(
+        |(scales, (zero_points, lo, hi), axis, rounding, (divisors, shifts, offsets))| Quantizer {
+            scales,
+            zero_points,
+            axis,
+            lo,
+            hi,
+            rounding,
+            divisors,
+            shifts,
+            offsets,
+        },
+    )
 }
 
 fn any_op() -> impl Strategy<Value = Option<Op>> {

@@ -1,10 +1,9 @@
 //! Quantize, Dequantize and FakeQuantize, with one scale or one for each index of an axis.
 //!
-//! Quantizing divides and rounds in f32, halves to even, as ONNX' QuantizeLinear does; dequantizing multiplies in f64 and
-//! rounds to f32 once.
+//! Quantizing divides and rounds in f32, as ONNX and QONNX do; dequantizing multiplies in f64 and rounds to f32 once.
 
 use super::super::error::Fault;
-use super::super::message::{Element, Quantizer};
+use super::super::message::{Element, Quantizer, Rounding};
 use super::super::shape::{Lanes, TensorType};
 use super::super::value::Value;
 use super::need;
@@ -97,21 +96,44 @@ impl Quantizer {
             return refuse("zero_points", "as many as scales", self.zero_points.len().to_string());
         }
         let divides = |scale: f64| (scale as f32).is_finite() && scale as f32 > 0.0;
-        if let Some(scale) = self.scales.iter().find(|scale| !divides(**scale)) {
-            return refuse("scales", "above 0 and finite in f32", scale.to_string());
+        for (attribute, values) in [("scales", &self.scales), ("divisors", &self.divisors)] {
+            if let Some(value) = values.iter().find(|value| !divides(**value)) {
+                return refuse(attribute, "above 0 and finite in f32", value.to_string());
+            }
+        }
+        for (attribute, values) in [("shifts", &self.shifts), ("offsets", &self.offsets)] {
+            if let Some(value) = values.iter().find(|value| !(**value as f32).is_finite()) {
+                return refuse(attribute, "finite in f32", value.to_string());
+            }
+        }
+        let optional = [("divisors", &self.divisors), ("shifts", &self.shifts), ("offsets", &self.offsets)];
+        let uncounted = optional.iter().find(|(_, values)| !values.is_empty() && values.len() != count);
+        if let Some((attribute, values)) = uncounted {
+            return refuse(attribute, "none, or as many as scales", values.len().to_string());
         }
         if self.lo > self.hi {
             return refuse("lo", "at most hi", format!("{} and {}", self.lo, self.hi));
         }
-        Ok(())
+        self.way().map(|_| ())
     }
 
-    /// The stored integer of a real number: `clip(round_half_even(x / scale) + zero_point, lo, hi)`.
+    fn way(&self) -> Result<Rounding, Fault> {
+        Rounding::try_from(self.rounding).map_err(|_| Fault::Attribute {
+            attribute: "rounding",
+            expected: "a known one",
+            found: self.rounding.to_string(),
+        })
+    }
+
+    /// The stored integer of a real number: `clip(round(x / divisor + shift) + zero_point, lo, hi)`.
     ///
     /// # Errors
     /// [`Fault::NotANumber`] for a NaN, [`Fault::Attribute`] for a channel or bounds that [`Self::check`] refuses.
     pub fn quantize(&self, x: f32, channel: usize) -> Result<i64, Fault> {
-        let steps = (x / self.scale(channel) as f32).round_ties_even();
+        let divisors = if self.divisors.is_empty() { &self.scales } else { &self.divisors };
+        let divisor = divisors.get(channel).map_or(f32::NAN, |divisor| *divisor as f32);
+        let shift = self.shifts.get(channel).map_or(0.0, |shift| *shift as f32);
+        let steps = x / divisor + shift;
         if steps.is_nan() {
             return Err(Fault::NotANumber);
         }
@@ -119,18 +141,27 @@ impl Quantizer {
             let found = format!("{} and {}", self.lo, self.hi);
             return Err(Fault::Attribute { attribute: "lo", expected: "at most hi", found });
         }
-        Ok((steps as i64).saturating_add(self.zero_point(channel)).clamp(self.lo, self.hi))
+        let whole = match self.way()? {
+            Rounding::HalfEven => steps.round_ties_even(),
+            Rounding::Ceil => steps.ceil(),
+            Rounding::Floor => steps.floor(),
+            Rounding::Up => steps.abs().ceil().copysign(steps),
+            Rounding::Down => steps.trunc(),
+            Rounding::HalfUp => (steps.abs() + 0.5).floor().copysign(steps),
+            // Of less than a half there is nothing, with either sign.
+            Rounding::HalfDown => (steps.abs() - 0.5).ceil() * 1f32.copysign(steps),
+            Rounding::Sign => return Ok(if steps >= 0.0 { self.hi } else { self.lo }),
+        };
+        Ok((whole as i64).saturating_add(self.zero_point(channel)).clamp(self.lo, self.hi))
     }
 
-    /// The real number of a stored integer: `scale * (q - zero_point)`.
+    /// The real number of a stored integer: `scale * (q - zero_point - offset)`.
     #[must_use]
     pub fn dequantize(&self, q: i64, channel: usize) -> f32 {
         let steps = i128::from(q) - i128::from(self.zero_point(channel));
-        (self.scale(channel) * steps as f64) as f32
-    }
-
-    fn scale(&self, channel: usize) -> f64 {
-        self.scales.get(channel).copied().unwrap_or(f64::NAN)
+        let offset = self.offsets.get(channel).copied().unwrap_or(0.0);
+        let scale = self.scales.get(channel).copied().unwrap_or(f64::NAN);
+        (scale * (steps as f64 - offset)) as f32
     }
 
     fn zero_point(&self, channel: usize) -> i64 {
@@ -144,7 +175,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn quantizer(scales: &[f64], zero_points: &[i64], (lo, hi): (i64, i64)) -> Quantizer {
-        Quantizer { scales: scales.to_vec(), zero_points: zero_points.to_vec(), axis: 1, lo, hi }
+        let (scales, zero_points) = (scales.to_vec(), zero_points.to_vec());
+        Quantizer { scales, zero_points, axis: 1, lo, hi, ..Quantizer::default() }
     }
 
     proptest! {
@@ -167,6 +199,38 @@ mod tests {
             prop_assert!((-7..=9).contains(&q));
             prop_assert!(error(q) <= best + 1e-4 * scale);
         }
+    }
+
+    #[test]
+    fn each_rounding_has_its_ties_and_its_sign() {
+        let x = [-2.5, -1.75, -1.5, -1.25, -0.5, -0.25, 0.0, 0.25, 0.5, 1.25, 1.5, 1.75, 2.5];
+        for (rounding, expected) in [
+            (Rounding::HalfEven, [-2, -2, -2, -1, 0, 0, 0, 0, 0, 1, 2, 2, 2]),
+            (Rounding::Ceil, [-2, -1, -1, -1, 0, 0, 0, 1, 1, 2, 2, 2, 3]),
+            (Rounding::Floor, [-3, -2, -2, -2, -1, -1, 0, 0, 0, 1, 1, 1, 2]),
+            (Rounding::Up, [-3, -2, -2, -2, -1, -1, 0, 1, 1, 2, 2, 2, 3]),
+            (Rounding::Down, [-2, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 2]),
+            (Rounding::HalfUp, [-3, -2, -2, -1, -1, 0, 0, 0, 1, 1, 2, 2, 3]),
+            (Rounding::HalfDown, [-2, -2, -1, -1, 0, 0, 0, 0, 0, 1, 1, 2, 2]),
+            (Rounding::Sign, [-4, -4, -4, -4, -4, -4, 3, 3, 3, 3, 3, 3, 3]),
+        ] {
+            let quantizer = Quantizer { rounding: rounding.into(), ..quantizer(&[1.0], &[0], (-4, 3)) };
+            let found: Vec<i64> = x.iter().map(|x| quantizer.quantize(*x, 0).unwrap()).collect();
+            assert_eq!(found, expected, "{rounding:?}");
+        }
+    }
+
+    #[test]
+    fn the_way_there_and_the_way_back_may_differ() {
+        let quantizer = Quantizer {
+            divisors: vec![0.5],
+            shifts: vec![0.5],
+            offsets: vec![-0.5],
+            ..quantizer(&[0.25], &[3], (-8, 7))
+        };
+        assert_eq!(quantizer.quantize(1.0, 0), Ok(5));
+        assert_eq!(quantizer.quantize(0.5, 0), Ok(5));
+        assert_eq!(quantizer.dequantize(5, 0), 0.25 * 2.5);
     }
 
     #[test]
@@ -198,6 +262,10 @@ mod tests {
             quantizer(&[1.0], &[], (0, 1)),
             quantizer(&[1.0], &[0], (1, 0)),
             quantizer(&[1.0, 1.0, 1.0], &[0, 0, 0], (0, 1)),
+            Quantizer { rounding: 8, ..quantizer(&[1.0], &[0], (0, 1)) },
+            Quantizer { divisors: vec![0.0], ..quantizer(&[1.0], &[0], (0, 1)) },
+            Quantizer { shifts: vec![f64::NAN], ..quantizer(&[1.0], &[0], (0, 1)) },
+            Quantizer { offsets: vec![0.5, 0.5], ..quantizer(&[1.0], &[0], (0, 1)) },
         ] {
             assert!(bad.check(&[1, 2]).is_err());
         }

@@ -155,6 +155,13 @@ pub(crate) fn products<'c, 'a>(module: &'a Module<'c>) -> Result<Vec<OperationRe
     Ok(products)
 }
 
+/// Whether a matrix product of `@main` reads what a quantizer of the network gives.
+pub(crate) fn brings_quantizers(module: &Module<'_>) -> bool {
+    let Ok(main) = Function::named(module_op(module), MAIN) else { return false };
+    let is_product = |op: &OperationRef<'_, '_>| op_name(*op) == "nn.matmul";
+    main.ops().into_iter().filter(is_product).any(|op| operand(op, 0).is_ok_and(is_quantized))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The stages of a compilation: one level down each, by the named pipelines.
 
-use super::configuration::{Configuration, products};
+use super::configuration::{Configuration, brings_quantizers, products};
 use super::diagnostics::Diagnostics;
 use super::source::{Level, Source};
 use anyhow::{Result, anyhow, bail};
@@ -11,7 +11,7 @@ use cml_dialects::nn::MAIN;
 use cml_dialects::qnn::CLIENT_IN;
 use cml_passes::parameters::Machine;
 use cml_passes::pipelines::{self, QUANTIZE, SIMPLIFY, TO_FHE, TO_QNN, TO_TFHE};
-use cml_passes::transforms::quantization::ProductQuantizers;
+use cml_passes::transforms::quantization::{ProductQuantizers, missing_quantizer};
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::program::message::Program;
 use cml_runtime::reference::message::Graph;
@@ -143,6 +143,13 @@ impl<'c> Compiler<'c> {
         } else if !self.settings.configuration.products.is_empty() {
             self.settings.configuration.apply(self.context, &self.source.module)?;
         } else if found < count {
+            if let Some(product) = needed.first().filter(|_| brings_quantizers(&self.source.module)) {
+                bail!(
+                    "{}: {}, as before other layers; or give --calibration x.npy (or data.npz:name) to have one found",
+                    node_name(*product),
+                    missing_quantizer(*product)?
+                );
+            }
             let names: Vec<String> = needed.iter().take(3).map(|product| node_name(*product)).collect();
             let (names, more) = (names.join(", "), if count > 3 { ", ..." } else { "" });
             bail!(
