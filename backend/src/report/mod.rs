@@ -78,6 +78,8 @@ pub struct Lookup {
     pub rotations: u32,
     /// Predicted milliseconds of one lookup on one core.
     pub milliseconds: Option<f64>,
+    /// Part that all of these lookups have in the predicted time of all lookups.
+    pub share_of_time: Option<f64>,
     /// Failure probability of one lookup: the sum over its phases.
     pub p_error_log2: Option<f64>,
     /// Part that all of these lookups have in the failure probability of an inference.
@@ -153,10 +155,14 @@ impl Report {
         let summary = summarize(&client.events, sets)?;
         let readings = Reading::all(server)?;
         let lookups = readings.values().map(|readings| Lookup::of(readings, client, &summary, predicted));
-        let lookups = lookups.collect::<Result<Vec<_>, _>>()?;
-        let decrypted: Vec<&Event> = client.events.iter().filter(|event| event.extension.is_none()).collect();
+        let mut lookups = lookups.collect::<Result<Vec<_>, _>>()?;
+        let time: Option<f64> = lookups.iter().map(Lookup::all_milliseconds).sum();
+        for lookup in &mut lookups {
+            lookup.share_of_time = time.and_then(|all| Some(lookup.all_milliseconds()? / all));
+        }
+        let outputs: Vec<&Event> = client.events.iter().filter(|event| event.extension.is_none()).collect();
         let of_outputs =
-            decrypted.iter().map(|event| Ok(assess(event, sets)?.all)).collect::<Result<Vec<_>, Error>>()?;
+            outputs.iter().map(|event| Ok(assess(event, sets)?.all)).collect::<Result<Vec<_>, Error>>()?;
         Ok(Self {
             format_version: FORMAT_VERSION,
             model: client.model.clone(),
@@ -171,7 +177,7 @@ impl Report {
                 .map(|lookup| u64::from(lookup.count) * u64::from(lookup.rotations))
                 .sum(),
             max_accumulator_bits: lookups.iter().map(|lookup| lookup.width).max().unwrap_or(0),
-            max_output_bits: decrypted.iter().map(|event| event.width).max().unwrap_or(0),
+            max_output_bits: outputs.iter().map(|event| event.width).max().unwrap_or(0),
             lookups,
             outputs_p_error_log2: finite(Log2Probability::sum(of_outputs)),
             parameter_sets: sets.iter().map(Parameters::of).collect(),
@@ -273,10 +279,16 @@ impl Lookup {
             form: form_of(&stages),
             rotations: stages.len() as u32,
             milliseconds: stages.iter().map(|stage| stage.milliseconds).sum(),
+            share_of_time: None,
             p_error_log2: finite(one),
             share_of_p_error: if finite(all).is_some() { (all.0 - summary.total.0).exp2() } else { 0.0 },
             stages,
         })
+    }
+
+    /// Of all these lookups, on one core.
+    fn all_milliseconds(&self) -> Option<f64> {
+        self.milliseconds.map(|one| one * f64::from(self.count))
     }
 
     /// What was predicted of each stage.

@@ -42,11 +42,11 @@ fn linear(node: &str, input: u32, rows: usize, columns: usize, spacing: u64) -> 
 }
 
 /// All elements read one table.
-fn bootstrap(node: &str, count: usize, values: Vec<i64>, reading: Bootstrap) -> Step {
+fn bootstrap(node: &str, count: usize, values: Vec<i64>, reading: &Bootstrap) -> Step {
     let center = values[0] + values[values.len() - 1];
     let tables = vec![Table { lo: 0, values }];
     let table_of = vec![0; count];
-    step(node, Action::Bootstrap(Bootstrap { tables, table_of, centers: vec![center], ..reading }))
+    step(node, Action::Bootstrap(Bootstrap { tables, table_of, centers: vec![center], ..reading.clone() }))
 }
 
 /// Two inputs; ten lookups of 16 entries; four of 180, folded by 9 slots to a window of 40 first; then two outputs. The last
@@ -63,14 +63,14 @@ fn program() -> Program {
             "/fc1/Gemm",
             10,
             (0..16).collect(),
-            Bootstrap { input: 1, spacing: wide, ..Bootstrap::default() },
+            &Bootstrap { input: 1, spacing: wide, ..Bootstrap::default() },
         ),
         linear("/fc2/Gemm", 2, 4, 10, wide),
         bootstrap(
             "/fc2/Gemm",
             4,
             fold,
-            Bootstrap {
+            &Bootstrap {
                 input: 3,
                 spacing: window,
                 key: 1,
@@ -93,13 +93,13 @@ fn program() -> Program {
             "/fc2/Gemm",
             4,
             (0..45).map(|at| stairs(at + 69)).collect(),
-            Bootstrap { input: 5, extension: 1, spacing: slots(40), lookup: 1, ..Bootstrap::default() },
+            &Bootstrap { input: 5, extension: 1, spacing: slots(40), lookup: 1, ..Bootstrap::default() },
         ),
         bootstrap(
             "/fc3/Gemm",
             4,
             nearest,
-            Bootstrap {
+            &Bootstrap {
                 input: 6,
                 key: 1,
                 tolerance: 3,
@@ -113,7 +113,7 @@ fn program() -> Program {
             "/fc3/Gemm",
             4,
             (0..40).map(|at| at / 20).collect(),
-            Bootstrap {
+            &Bootstrap {
                 input: 6,
                 key: 1,
                 tolerance: 3,
@@ -164,6 +164,7 @@ fn object_for_programs() {
     insta::assert_json_snapshot!(report, {
         ".**.p_error_log2" => insta::rounded_redaction(3),
         ".**.share_of_p_error" => insta::rounded_redaction(3),
+        ".**.share_of_time" => insta::rounded_redaction(3),
         ".**.noise_std_log2" => insta::rounded_redaction(6),
         ".**.tolerance_log2" => insta::rounded_redaction(6),
         ".**.norm2" => insta::rounded_redaction(6),
@@ -189,6 +190,16 @@ fn the_shares_of_lookups_and_outputs_are_the_whole() {
     let outputs = report.outputs_p_error_log2.map_or(0.0, |log2| (log2 - total).exp2());
     let lookups: f64 = report.lookups.iter().map(|lookup| lookup.share_of_p_error).sum();
     assert!((lookups + outputs - 1.0).abs() < 1e-9, "{lookups} {outputs}");
+}
+
+#[test]
+fn the_slowest_lookups_come_first() {
+    let report = Report::of(&program(), &predicted()).unwrap();
+    let shares: Vec<f64> = report.lookups.iter().filter_map(|lookup| lookup.share_of_time).collect();
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 && shares[0] > shares[1]);
+    let slow = Predicted { milliseconds: BTreeMap::from([((1, 0), 90.0), ((1, 1), 9.0)]), ..predicted() };
+    let text = Report::of(&program(), &slow).unwrap().to_string();
+    assert!(!text.contains("see --input-range"), "nothing is known of the other lookups: {text}");
 }
 
 #[test]

@@ -15,6 +15,9 @@ impl Display for Report {
             writeln!(f, "  none")?;
         } else {
             write_table(f, &lookups(&self.lookups))?;
+            for hint in hints(&self.lookups) {
+                writeln!(f, "  {hint}")?;
+            }
             writeln!(f, "\nstages of each lookup")?;
             write_table(f, &stages(&self.lookups))?;
         }
@@ -79,22 +82,57 @@ fn titled<const N: usize>(
     table
 }
 
+/// Those that take most of the time first, where it is known; else in the order of the program.
+fn by_time(lookups: &[Lookup]) -> Vec<&Lookup> {
+    let mut sorted: Vec<&Lookup> = lookups.iter().collect();
+    let time = |lookup: &Lookup| lookup.share_of_time.unwrap_or_default();
+    sorted.sort_by(|one, other| time(other).total_cmp(&time(one)));
+    sorted
+}
+
 fn lookups(lookups: &[Lookup]) -> Table {
-    let titles = ["  node", "count", "bits", "seen", "norm2", "form", "ms", "failure", "share"];
-    let rows = lookups.iter().map(|lookup| {
+    let titles = ["  node", "count", "bits", "seen", "form", "ms", "of time", "failure", "of failure"];
+    let rows = by_time(lookups).into_iter().map(|lookup| {
         [
             format!("  {}", lookup.node),
             lookup.count.to_string(),
             lookup.width.to_string(),
             lookup.measured_width.map_or_else(|| "-".to_owned(), |width| width.to_string()),
-            format!("{:.1}", lookup.norm2),
             form(&lookup.form),
             milliseconds(lookup.milliseconds),
+            lookup.share_of_time.map_or_else(|| "-".to_owned(), percent),
             probability(lookup.p_error_log2),
-            format!("{:.0} %", 100.0 * lookup.share_of_p_error),
+            percent(lookup.share_of_p_error),
         ]
     });
     titled(titles, &["  node", "form"], rows)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+/// Lookups with less of the time are not worth a hint.
+const LARGE_SHARE: f64 = 0.1;
+
+/// What may make the slowest lookups faster.
+fn hints(lookups: &[Lookup]) -> Vec<String> {
+    let large = |lookup: &&Lookup| lookup.share_of_time.is_some_and(|share| share >= LARGE_SHARE);
+    let mut hints = Vec::new();
+    for lookup in by_time(lookups).into_iter().filter(large) {
+        let node = &lookup.node;
+        if lookup.measured_width.is_some_and(|seen| seen < lookup.width) {
+            hints.push(format!("{node}: data use fewer bits than are proved; see --input-range"));
+        }
+        if lookup.form == "extended_bootstrap" {
+            hints.push(format!(
+                "{node}: {} bits read at once; fewer activation bits leave fewer steps",
+                lookup.width
+            ));
+        }
+    }
+    hints.dedup();
+    hints
 }
 
 /// The name of a form as people read it.

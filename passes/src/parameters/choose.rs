@@ -84,7 +84,7 @@ impl<'a> Chooser<'a> {
         let groups = self.plan.groups.len();
         let mut best = self.best_level(&levels, spacings);
         for _ in 0..ROUNDS {
-            let Some((start, before)) = best.clone() else { return None };
+            let (start, before) = best.clone()?;
             for group in (0..groups).rev() {
                 for level in 0..levels.len() {
                     let Some((mut state, _)) = best.clone() else { break };
