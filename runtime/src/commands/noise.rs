@@ -239,6 +239,10 @@ mod tests {
     /// Standard deviations of a thousand samples scatter by 2.2 %, 0.03 bits; the formulas are good to a tenth of a bit.
     const TOLERANCE_BITS: f64 = 0.2;
 
+    /// The first external product of a bootstrap meets an accumulator without noise: what the key's noise makes of it there is
+    /// the same for equal tables, up to some hundredths of the standard deviation. In a sum of a hundred it shows.
+    const TOLERANCE_OF_SUMS_BITS: f64 = 0.3;
+
     fn set(n: u32, (k, size): (u32, u32), pbs: (u32, u32), ks: (u32, u32)) -> ParameterSet {
         let std_dev = |dimension: u32| gaussian_132(LweDimension(dimension as usize)).std_dev();
         ParameterSet {
@@ -260,9 +264,10 @@ mod tests {
             let (error, count) = (row.error_bits(), row.samples as f64);
             eprintln!("{} ({count}): {:.3} bits, {error:+.3}", row.operation, row.measured.log2_std_dev());
             // Samples of few: twice their own scatter more.
-            assert!(error.abs() < TOLERANCE_BITS.max(2.0 / count.sqrt()), "{row:?}");
-            let std_dev = row.predicted.std_dev();
             let is_sum = row.operation.starts_with("sum");
+            let tolerance = if is_sum { TOLERANCE_OF_SUMS_BITS } else { TOLERANCE_BITS };
+            assert!(error.abs() < tolerance.max(2.0 / count.sqrt()), "{row:?}");
+            let std_dev = row.predicted.std_dev();
             assert!(is_sum || row.mean.abs() < 5.0 * std_dev / count.sqrt() + 0.02 * std_dev, "{row:?}");
         }
     }
