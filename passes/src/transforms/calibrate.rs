@@ -18,7 +18,8 @@
 use super::insert_quantizers::insert;
 use super::quantization::activations::Grid;
 use super::quantization::chain::{Layer, steps_between};
-use super::quantization::search::{Bits, search};
+use super::quantization::layers::Rounding;
+use super::quantization::search::{Bits, Wish, search};
 use super::quantization::weights::{least_squares_scale, max_scale};
 use super::quantization::{ProductQuantizers, Weights, is_quantized};
 use crate::analysis::observe::{Observed, numbered_graph, observe};
@@ -37,10 +38,28 @@ use std::collections::{BTreeMap, BTreeSet};
 /// See the module's text.
 pub struct Calibrate {
     samples: String,
-    bits: Bits,
+    bits: KindBits,
     per_channel: bool,
-    /// Whether quantizers only reach from the smallest to the largest value.
-    fast: bool,
+    effort: Effort,
+}
+
+/// Bits by what is quantized.
+#[derive(Clone, Copy)]
+struct KindBits {
+    inputs: u32,
+    weights: u32,
+    activations: u32,
+}
+
+/// How much is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effort {
+    /// Quantizers reach from the smallest to the largest value.
+    Fast,
+    /// A search over scales and sums.
+    Normal,
+    /// A search over integer weights as well.
+    Thorough,
 }
 
 impl Pass for Calibrate {
@@ -74,7 +93,8 @@ impl Pass for Calibrate {
             },
             PassOption {
                 name: "effort",
-                description: "fast: from the smallest to the largest value; normal: search by the network's outputs",
+                description: "fast: from the smallest to the largest value; normal: search by the network's outputs; thorough: \
+                              integer weights too",
                 default: "normal",
             },
         ],
@@ -87,13 +107,17 @@ impl Pass for Calibrate {
         };
         Ok(Self {
             samples: (*samples).to_owned(),
-            bits: Bits {
+            bits: KindBits {
                 inputs: bits("inputs", inputs, 1)?,
                 weights: bits("weights", weights, 2)?,
                 activations: bits("activations", activations, 1)?,
             },
-            per_channel: choose("granularity", granularity, ["channel", "tensor"])?,
-            fast: choose("effort", effort, ["fast", "normal"])?,
+            per_channel: choose("granularity", granularity, &[("channel", true), ("tensor", false)])?,
+            effort: choose(
+                "effort",
+                effort,
+                &[("fast", Effort::Fast), ("normal", Effort::Normal), ("thorough", Effort::Thorough)],
+            )?,
         })
     }
 
@@ -117,12 +141,17 @@ impl Pass for Calibrate {
         for product in &products {
             check_finite(product, &observed[index_of[&key(product.input)]])?;
         }
-        if !self.fast
+        if self.effort != Effort::Fast
             && self.per_channel
             && let Some(layers) = layers(main, &products, &observed, samples.len())?
         {
             let rows = rows(&observed[index_of[&key(products[0].input)]]);
-            for (product, quantizers) in products.iter().zip(search(&layers, &rows, self.bits)) {
+            let wish = Wish {
+                bits: products.iter().map(|product| self.bits_of(product)).collect(),
+                rounding: if self.effort == Effort::Thorough { Rounding::SecondOrder } else { Rounding::Nearest },
+                accumulator_bits: None,
+            };
+            for (product, quantizers) in products.iter().zip(search(&layers, &rows, &wish)) {
                 quantizers.write(context, product.op);
             }
             return Ok(());
@@ -130,7 +159,7 @@ impl Pass for Calibrate {
         for product in &products {
             let observed = &observed[index_of[&key(product.input)]];
             let mut quantizers = self.quantizers(product, observed)?;
-            if !self.fast {
+            if self.effort != Effort::Fast {
                 let quantized = observe_quantized(context, module, &samples)?;
                 let scaled = product.weights.scaled(product.op, &quantizers.scales)?;
                 let floats = means(observed, |_, value| value);
@@ -150,13 +179,11 @@ fn bits(name: &str, text: &str, least: u32) -> Result<u32, String> {
     range.contains(&bits).then_some(bits).ok_or(format!("`{name}={text}`: expected {least} to 16 bits"))
 }
 
-/// Whether the text is the first of two names.
-fn choose(name: &str, text: &str, [first, second]: [&str; 2]) -> Result<bool, String> {
-    if text == first || text == second {
-        Ok(text == first)
-    } else {
-        Err(format!("`{name}={text}`: expected {first} or {second}"))
-    }
+/// The value of a name.
+fn choose<T: Copy>(name: &str, text: &str, values: &[(&str, T)]) -> Result<T, String> {
+    let found = values.iter().find(|(value, _)| *value == text);
+    let names = || values.iter().map(|(value, _)| *value).collect::<Vec<_>>().join(" or ");
+    found.map(|(_, value)| *value).ok_or_else(|| format!("`{name}={text}`: expected {}", names()))
 }
 
 /// A product that is to be quantized.
@@ -256,18 +283,23 @@ fn means(observed: &Observed, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
 }
 
 impl Calibrate {
+    fn bits_of(&self, product: &Product<'_, '_>) -> Bits {
+        let inputs = if product.is_first { self.bits.inputs } else { self.bits.activations };
+        Bits { inputs, weights: self.bits.weights }
+    }
+
     /// Of one product, by what goes into it.
     fn quantizers(
         &self,
         product: &Product<'_, '_>,
         observed: &Observed,
     ) -> Result<ProductQuantizers, PassError> {
-        let bits = if product.is_first { self.bits.inputs } else { self.bits.activations };
-        let levels = (1 << bits) - 1;
+        let bits = self.bits_of(product);
+        let levels = bits.levels();
         // Clipping an input would throw away what the client sends; a hidden value has many neighbours that say the same.
-        let grids = self.grids(observed, levels, !self.fast && !product.is_first);
+        let grids = self.grids(observed, levels, self.effort != Effort::Fast && !product.is_first);
         let scales: Vec<f64> = grids.iter().map(|grid| grid.scale).collect();
-        let weight_limit = (1 << (self.bits.weights - 1)) - 1;
+        let weight_limit = bits.limit();
         let scaled = product.weights.scaled(product.op, &scales)?;
         Ok(ProductQuantizers {
             offsets: grids.iter().map(|grid| grid.offset).collect(),
@@ -276,6 +308,7 @@ impl Calibrate {
             weight_scales: self.weight_scales(&scaled, product.weights.columns(), weight_limit),
             weight_limit,
             corrections: Vec::new(),
+            integers: Vec::new(),
         })
     }
 
@@ -289,7 +322,7 @@ impl Calibrate {
     }
 
     fn weight_scales(&self, scaled: &[f32], columns: usize, limit: i64) -> Vec<f64> {
-        let choose = if self.fast { max_scale } else { least_squares_scale };
+        let choose = if self.effort == Effort::Fast { max_scale } else { least_squares_scale };
         if !self.per_channel {
             return vec![choose(scaled, limit)];
         }
@@ -312,13 +345,13 @@ mod tests {
     #[test]
     fn defaults_are_options() {
         let pass = Calibrate::new(&options(&[])).unwrap();
-        assert!(pass.per_channel && !pass.fast && pass.samples.is_empty());
+        assert!(pass.per_channel && pass.effort == Effort::Normal && pass.samples.is_empty());
         assert_eq!([pass.bits.inputs, pass.bits.weights, pass.bits.activations], [3, 3, 3]);
     }
 
     #[test]
     fn impossible_options_are_refused() {
-        for (index, bad) in [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "thorough")] {
+        for (index, bad) in [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "slow")] {
             let error = Calibrate::new(&options(&[(index, bad)])).map(drop).unwrap_err();
             assert!(error.contains(bad) && error.contains(Calibrate::INFO.options[index].name), "{error}");
         }

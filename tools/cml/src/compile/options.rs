@@ -66,8 +66,10 @@ pub(crate) enum Granularity {
 pub(crate) enum Effort {
     /// From the smallest to the largest value
     Fast,
-    /// Search by the network's outputs
+    /// Search over scales by the network's outputs
     Normal,
+    /// Search over integer weights as well
+    Thorough,
 }
 
 /// log2 of a probability.
@@ -150,7 +152,11 @@ impl Options {
             text.push_str(&format!(" granularity={name}"));
         }
         if let Some(effort) = self.effort {
-            let name = if effort == Effort::Fast { "fast" } else { "normal" };
+            let name = match effort {
+                Effort::Fast => "fast",
+                Effort::Normal => "normal",
+                Effort::Thorough => "thorough",
+            };
             text.push_str(&format!(" effort={name}"));
         }
         text
