@@ -54,9 +54,11 @@ pub fn descend(
     wanted: &[Vec<Column>],
     (plans, rounding): (&[Plan], Rounding),
     judge: Judge,
+    tell: &dyn Fn(&str),
 ) {
     let last = plans.len() - 1;
-    for _ in 0..SWEEPS {
+    for sweep in 0..SWEEPS {
+        tell(&format!("calibrating: searching, sweep {} of at most {SWEEPS}", sweep + 1));
         let before = judge.value(network.outcome());
         for layer in (0..=last).rev() {
             for (column, wanted) in wanted[layer].iter().enumerate() {
@@ -99,7 +101,8 @@ fn take_best(
         let accumulator = network.accumulator(layer, column, &change.integers);
         // The shift of a change is relative to one with which the column keeps its mean.
         let after = accumulator.dot(weights) / total;
-        let shift = network.products()[layer].shifts[column] + change.shift + scale * mean - change.scale * after;
+        let shift =
+            network.products()[layer].shifts[column] + change.shift + scale * mean - change.scale * after;
         let change = Change { shift, ..change.clone() };
         let (lo, hi) = network.range((layer, column), &change.integers, &accumulator.view());
         if hi - lo + 1.0 > widest {

@@ -68,6 +68,9 @@ const COARSE: [f64; 9] = [1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0, 6.0, 16.0];
 /// Scales for rounding of second order, which looks for the best one near each itself.
 const SPARSE: [f64; 7] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4];
 
+/// Weights as small as this count as zero: their scale would leave f32.
+const SMALLEST: f64 = 1e-30;
+
 /// One way to round a column.
 struct Choice {
     rounded: Rounded,
@@ -77,7 +80,13 @@ struct Choice {
 
 /// Adds the next product to a chain: of all roundings, the ones of least error for which the lookups after it cost no more than
 /// `most` milliseconds, if there are any. Gives the weights that were rounded.
-pub fn push(network: &mut Network<'_>, plan: &Plan, next: Option<&[Grid]>, rounding: Rounding, most: f64) -> Vec<Column> {
+pub fn push(
+    network: &mut Network<'_>,
+    plan: &Plan,
+    next: Option<&[Grid]>,
+    rounding: Rounding,
+    most: f64,
+) -> Vec<Column> {
     let layer = network.products().len();
     let target = network.target();
     let steps = network.next_steps(&plan.grids, plan.levels);
@@ -153,7 +162,9 @@ pub fn push_plain(network: &mut Network<'_>, plan: &Plan) {
             integers[(input, column)] = weights::step(f64::from(*scaled), scale, plan.limit);
         }
         scales.push(scale);
-        shifts.push(plan.grids.iter().enumerate().map(|(input, grid)| grid.offset * weight(input, column)).sum());
+        shifts.push(
+            plan.grids.iter().enumerate().map(|(input, grid)| grid.offset * weight(input, column)).sum(),
+        );
     }
     let limit = plan.limit as f64;
     network.push(Product { grids: plan.grids.clone(), levels: plan.levels, limit, integers, scales, shifts });
@@ -171,17 +182,16 @@ pub fn columns(
     let target = network.target();
     let float = &target.layers[layer].weights;
     let count = float.columns();
-    let scaled =
-        |input: usize, column: usize| f64::from(float.values[input * count + column]) * plan.grids[input].scale;
+    let scaled = |input: usize, column: usize| {
+        f64::from(float.values[input * count + column]) * plan.grids[input].scale
+    };
     let inputs = |column: usize| -> Vec<usize> {
         (0..float.inputs()).filter(|input| scaled(*input, column) != 0.0).collect()
     };
     // Columns of a dense product share one.
     let distinct: BTreeSet<Vec<usize>> = (0..count).map(inputs).collect();
-    let supports: Vec<(Vec<usize>, Arc<Support>)> = distinct
-        .into_par_iter()
-        .map(|inputs| (inputs.clone(), Arc::new(moments.support(inputs))))
-        .collect();
+    let supports: Vec<(Vec<usize>, Arc<Support>)> =
+        distinct.into_par_iter().map(|inputs| (inputs.clone(), Arc::new(moments.support(inputs)))).collect();
     let supports: BTreeMap<Vec<usize>, Arc<Support>> = supports.into_iter().collect();
     let of = |column: usize| {
         let support = supports[&inputs(column)].clone();
@@ -202,7 +212,7 @@ pub fn columns(
 #[must_use]
 pub fn roundings(column: &Column, limit: i64, rounding: Rounding) -> Vec<Rounded> {
     let largest = column.weights.iter().fold(0.0, |largest: f64, weight| largest.max(weight.abs()));
-    if !(largest > 1e-30) {
+    if largest < SMALLEST {
         return Vec::new();
     }
     let wanted = Wanted { weights: &column.weights, errors: &column.support.errors, limit: limit as f64 };
@@ -222,10 +232,12 @@ fn range(steps: &Array2<f64>, column: &Column, integers: &[f64], is_box: bool, p
         return integers.iter().map(|integer| integer.abs()).sum::<f64>() * plan.levels as f64 + 1.0;
     }
     let mut sums = Array1::<f64>::zeros(steps.nrows());
-    for (input, integer) in column.support.inputs.iter().zip(integers).filter(|(_, integer)| **integer != 0.0) {
+    for (input, integer) in column.support.inputs.iter().zip(integers).filter(|(_, integer)| **integer != 0.0)
+    {
         sums.scaled_add(*integer, &steps.column(*input));
     }
-    let (lo, hi) = sums.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), sum| (lo.min(*sum), hi.max(*sum)));
+    let (lo, hi) =
+        sums.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), sum| (lo.min(*sum), hi.max(*sum)));
     hi - lo + 1.0
 }
 
@@ -235,7 +247,9 @@ fn cheapest(choices: &[Vec<Choice>], most: f64) -> Vec<&Choice> {
     let choose = |worth: f64| -> Vec<&Choice> {
         let cost = |choice: &Choice| choice.error + worth * choice.price;
         let best = |choices: &'_ Vec<Choice>| -> usize {
-            (0..choices.len()).min_by(|one, other| cost(&choices[*one]).total_cmp(&cost(&choices[*other]))).unwrap_or(0)
+            (0..choices.len())
+                .min_by(|one, other| cost(&choices[*one]).total_cmp(&cost(&choices[*other])))
+                .unwrap_or(0)
         };
         choices.iter().map(|choices| &choices[best(choices)]).collect()
     };

@@ -271,13 +271,23 @@ impl ProductQuantizers {
     ///
     /// # Errors
     /// [`PassError::Model`] where one leaves f32.
-    pub fn rounded_from(&self, product: OperationRef<'_, '_>, weights: &Weights) -> Result<Vec<f32>, PassError> {
+    pub fn rounded_from(
+        &self,
+        product: OperationRef<'_, '_>,
+        weights: &Weights,
+    ) -> Result<Vec<f32>, PassError> {
         if self.integers.is_empty() {
             return weights.scaled(product, &self.scales);
         }
         let columns = weights.columns();
-        let scale = |at: usize| self.weight_scales[if self.weight_scales.len() == 1 { 0 } else { at % columns }];
-        Ok(self.integers.iter().enumerate().map(|(at, integer)| (*integer as f64 * scale(at)) as f32).collect())
+        let scale =
+            |at: usize| self.weight_scales[if self.weight_scales.len() == 1 { 0 } else { at % columns }];
+        Ok(self
+            .integers
+            .iter()
+            .enumerate()
+            .map(|(at, integer)| (*integer as f64 * scale(at)) as f32)
+            .collect())
     }
 
     /// Sets the corrections so that each column keeps its mean. `means` are those of the float network's inputs, `steps` of
@@ -289,7 +299,11 @@ impl ProductQuantizers {
             let term = |input: usize| {
                 let at = input * columns + column;
                 let float = (means[input] - self.grid(input).offset) * f64::from(weights.values[at]);
-                float - steps[input] * weights::nearest(f64::from(scaled[at]), scale, self.weight_limit)
+                let integer = match self.integers.get(at) {
+                    Some(integer) => *integer as f64,
+                    None => weights::step(f64::from(scaled[at]), scale, self.weight_limit),
+                };
+                float - steps[input] * scale * integer
             };
             (0..weights.inputs()).map(term).sum()
         };

@@ -34,7 +34,8 @@ impl Moments {
     /// The covariance of a column with each input.
     #[must_use]
     pub fn with(&self, column: &ArrayView1<'_, f64>) -> Array1<f64> {
-        let scaled: Array1<f64> = column.iter().zip(&self.shares).map(|(value, share)| value * share).collect();
+        let scaled: Array1<f64> =
+            column.iter().zip(&self.shares).map(|(value, share)| value * share).collect();
         self.deviations.t().dot(&scaled)
     }
 

@@ -118,7 +118,8 @@ impl Wanted<'_> {
                 let variance = self.errors.covariances[(input, input)];
                 let best = self.step(integers[input] - gradient[input] / (scale * variance));
                 if variance > 0.0 && best.is_finite() && best != integers[input] {
-                    gradient.scaled_add((best - integers[input]) * scale, &self.errors.covariances.row(input));
+                    gradient
+                        .scaled_add((best - integers[input]) * scale, &self.errors.covariances.row(input));
                     integers[input] = best;
                     changed = true;
                 }

@@ -50,7 +50,7 @@ pub struct Wish {
     pub bits: Vec<Bits>,
     /// How weights are rounded; with [`Rounding::SecondOrder`] each is tried a step up and down as well.
     pub rounding: Rounding,
-    /// Bits of the widest accumulator.
+    /// Bits of the widest accumulator that a lookup may read.
     pub accumulator_bits: Option<u32>,
 }
 
@@ -58,14 +58,19 @@ pub struct Wish {
 const FAIR: f64 = 1.1;
 
 /// Multiplications that the search may take, about ten seconds of one core: of wide networks fewer rows are looked at.
-const MOST_WORK: f64 = 1e10;
+const MOST_WORK: f64 = 5e9;
 
 /// Fewer rows than this tell nothing about the outputs.
 const FEWEST_ROWS: f64 = 32.0;
 
-/// Quantizers for each layer of a chain; `inputs` are the rows that go into the first.
+/// Quantizers for each layer of a chain; `inputs` are the rows that go into the first. `tell` is told what is being done.
 #[must_use]
-pub fn search(layers: &[Layer], inputs: &Array2<f64>, wish: &Wish) -> Vec<ProductQuantizers> {
+pub fn search(
+    layers: &[Layer],
+    inputs: &Array2<f64>,
+    wish: &Wish,
+    tell: &dyn Fn(&str),
+) -> Vec<ProductQuantizers> {
     let levels = wish.bits[0].levels();
     let first = input_grids(layers, inputs, wish.bits[0].inputs);
     let rows = MOST_WORK / work(layers, wish.rounding);
@@ -80,23 +85,51 @@ pub fn search(layers: &[Layer], inputs: &Array2<f64>, wish: &Wish) -> Vec<Produc
             grids: if layer == 0 { first.clone() } else { hidden_grids(&target, layer, bits.levels(), true) },
             levels: bits.levels(),
             limit: bits.limit(),
-            widest,
+            widest: if layer + 1 < wish.bits.len() { widest } else { f64::INFINITY },
         })
         .collect();
     let mut network = Network::new(&target);
     let mut wanted = Vec::new();
     for (layer, plan) in plans.iter().enumerate() {
         let next = plans.get(layer + 1).map(|plan| &plan.grids[..]);
-        let most = plain.readings().get(layer).map_or(0.0, |readings| {
-            FAIR * readings.iter().map(|reading| reading.milliseconds).sum::<f64>()
-        });
+        let most = plain
+            .readings()
+            .get(layer)
+            .map_or(0.0, |readings| FAIR * readings.iter().map(|reading| reading.milliseconds).sum::<f64>());
+        tell(&format!("calibrating: product {} of {}", layer + 1, plans.len()));
         wanted.push(push(&mut network, plan, next, wish.rounding, most));
     }
     if rows >= FEWEST_ROWS {
         let judge = Judge { fair: FAIR * plain.outcome().price };
-        descend(&mut network, &wanted, (&plans, wish.rounding), judge);
+        descend(&mut network, &wanted, (&plans, wish.rounding), judge, tell);
     }
     finish(&network)
+}
+
+/// The outputs of a chain with these quantizers, each with integer weights.
+#[must_use]
+pub fn quantized_outputs(
+    layers: &[Layer],
+    quantizers: &[ProductQuantizers],
+    inputs: &Array2<f64>,
+) -> Array2<f64> {
+    let mut values = inputs.clone();
+    for (layer, quantizers) in layers.iter().zip(quantizers) {
+        let steps = Array2::from_shape_fn(values.dim(), |(row, input)| {
+            quantizers.grid(input).step(values[(row, input)], quantizers.levels)
+        });
+        let columns = layer.weights.columns();
+        let integers = Array2::from_shape_fn((layer.weights.inputs(), columns), |(input, column)| {
+            quantizers.integers[input * columns + column] as f64
+        });
+        let constants = quantizers.constants(&layer.weights);
+        let sums = steps.dot(&integers);
+        values = Array2::from_shape_fn(sums.dim(), |(row, column)| {
+            let sum = sums[(row, column)] * quantizers.weight_scales[column] + f64::from(constants[column]);
+            layer.activate(column, sum)
+        });
+    }
+    values
 }
 
 /// The network when all is quantized from the smallest to the largest value.
@@ -104,7 +137,10 @@ fn plain<'n>(target: &'n Target<'n>, wish: &Wish) -> Network<'n> {
     let mut network = Network::new(target);
     for (layer, bits) in wish.bits.iter().enumerate() {
         let grids = hidden_grids(target, layer, bits.levels(), false);
-        push_plain(&mut network, &Plan { grids, levels: bits.levels(), limit: bits.limit(), widest: f64::INFINITY });
+        push_plain(
+            &mut network,
+            &Plan { grids, levels: bits.levels(), limit: bits.limit(), widest: f64::INFINITY },
+        );
     }
     network
 }
@@ -113,7 +149,11 @@ fn plain<'n>(target: &'n Target<'n>, wish: &Wish) -> Network<'n> {
 fn hidden_grids(target: &Target<'_>, layer: usize, levels: i64, clip: bool) -> Vec<Grid> {
     let grid = |input: usize| {
         let (values, weights) = target.seen(layer, input);
-        if clip { Grid::weighted_least_squares(&values, &weights, levels) } else { Grid::min_max(&values, levels) }
+        if clip {
+            Grid::weighted_least_squares(&values, &weights, levels)
+        } else {
+            Grid::min_max(&values, levels)
+        }
     };
     (0..target.inputs[layer].ncols()).into_par_iter().map(grid).collect()
 }
@@ -161,4 +201,93 @@ fn finish(network: &Network<'_>) -> Vec<ProductQuantizers> {
         ProductQuantizers { corrections: corrections.collect(), ..quantizers }
     };
     network.products().iter().enumerate().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transforms::quantization::Weights;
+    use crate::transforms::quantization::chain::Step;
+    use crate::transforms::quantization::scores::{agreement, centred};
+    use proptest::prelude::*;
+
+    /// Two inputs, eight hidden neurons, two outputs; some weights are zero.
+    fn layers(numbers: &[f32]) -> Vec<Layer> {
+        let weights = |shape: [u64; 2], from: usize| {
+            let values = numbers[from..][..(shape[0] * shape[1]) as usize].iter();
+            let pruned = values.map(|value| if value.abs() < 0.2 { 0.0 } else { *value });
+            Weights { shape: shape.to_vec(), values: pruned.collect() }
+        };
+        vec![
+            Layer { weights: weights([2, 4], 0), after: vec![Step::Add(vec![0.1]), Step::Relu] },
+            Layer { weights: weights([4, 4], 8), after: vec![Step::Relu] },
+            Layer { weights: weights([4, 2], 24), after: vec![] },
+        ]
+    }
+
+    fn rows() -> Array2<f64> {
+        Array2::from_shape_fn((60, 2), |(row, column)| {
+            [(row % 10) as f64 / 9.0, (row / 10) as f64 / 5.0][column]
+        })
+    }
+
+    fn wish(inputs: u32, rounding: Rounding) -> Wish {
+        Wish { bits: vec![Bits { inputs, weights: 3 }; 3], rounding, accumulator_bits: None }
+    }
+
+    /// The widest sum that a lookup reads, for any steps that inputs can have.
+    fn widest(found: &[ProductQuantizers]) -> i64 {
+        let norm = |found: &ProductQuantizers, columns: usize, column: usize| {
+            found.integers.iter().skip(column).step_by(columns).map(|integer| integer.abs()).sum::<i64>()
+        };
+        let most = |(found, columns): (&ProductQuantizers, usize)| {
+            (0..columns).map(|column| norm(found, columns, column) * found.levels).max()
+        };
+        found.iter().zip([4, 4]).filter_map(most).max().unwrap_or_default()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn the_result_fits_the_products(
+            numbers in prop::collection::vec(-1f32..1.0, 32), bits in 2u32..6, thorough: bool,
+        ) {
+            let layers = layers(&numbers);
+            let rounding = if thorough { Rounding::SecondOrder } else { Rounding::Nearest };
+            let found = search(&layers, &rows(), &wish(bits, rounding), &|_| ());
+            prop_assert_eq!(found.len(), 3);
+            for (layer, found) in layers.iter().zip(&found) {
+                prop_assert_eq!(found.scales.len(), layer.weights.inputs());
+                prop_assert_eq!(found.corrections.len(), layer.weights.columns());
+                prop_assert!(found.weight_scales.iter().all(|scale| *scale > 0.0 && scale.is_finite()));
+                prop_assert!(found.scales.iter().all(|scale| *scale >= 0.0 && scale.is_finite()));
+                prop_assert!(found.integers.iter().all(|integer| integer.abs() <= found.weight_limit));
+                let weights = layer.weights.values.iter().zip(&found.integers);
+                prop_assert!(weights.clone().all(|(weight, integer)| *weight != 0.0 || *integer == 0));
+            }
+            prop_assert_eq!(search(&layers, &rows(), &wish(bits, rounding), &|_| ()), found);
+        }
+
+        #[test]
+        fn accumulators_stay_within_their_bits(
+            numbers in prop::collection::vec(-1f32..1.0, 32), bits in 3u32..6,
+        ) {
+            let layers = layers(&numbers);
+            let wish = Wish { accumulator_bits: Some(bits), ..wish(6, Rounding::SecondOrder) };
+            // Of six bits there are too many inputs to try them all: the bound is on the norm.
+            prop_assert!(widest(&search(&layers, &rows(), &wish, &|_| ())) < 1 << bits);
+        }
+    }
+
+    #[test]
+    fn many_bits_decide_as_float_does() {
+        let numbers: Vec<f32> = (0..32).map(|at| ((at * 7) % 11) as f32 / 5.0 - 1.0).collect();
+        let layers = layers(&numbers);
+        let wish = Wish { bits: vec![Bits { inputs: 8, weights: 8 }; 3], ..wish(8, Rounding::SecondOrder) };
+        let found = search(&layers, &rows(), &wish, &|_| ());
+        let outputs = quantized_outputs(&layers, &found, &rows());
+        let float = super::super::inputs::outputs(&layers, &rows());
+        assert!(agreement(&centred(&outputs), &centred(&float)) > 0.97);
+    }
 }

@@ -77,7 +77,8 @@ impl<'n> Target<'n> {
         let seen = groups.iter().enumerate().map(weight);
         let weights = seen.chain(unseen.iter().map(|_| 0.0)).collect();
         let all: Vec<&Vec<i64>> = groups.iter().map(|(steps, _)| steps).chain(&unseen).collect();
-        let steps = Array2::from_shape_fn((all.len(), grids.len()), |(row, feature)| all[row][feature] as f64);
+        let steps =
+            Array2::from_shape_fn((all.len(), grids.len()), |(row, feature)| all[row][feature] as f64);
         Self { layers, weights, steps, sums, inputs: between, outputs, is_box }
     }
 
@@ -126,7 +127,10 @@ mod tests {
     use crate::transforms::quantization::Weights;
 
     fn layers() -> Vec<Layer> {
-        vec![Layer { weights: Weights { shape: vec![2, 2], values: vec![1.0, -1.0, 0.5, 2.0] }, after: vec![] }]
+        vec![Layer {
+            weights: Weights { shape: vec![2, 2], values: vec![1.0, -1.0, 0.5, 2.0] },
+            after: vec![],
+        }]
     }
 
     fn rows() -> Array2<f64> {
@@ -151,8 +155,12 @@ mod tests {
         let layers = layers();
         let target = Target::new(&layers, &rows(), (&GRIDS, 7), 1000);
         assert!(target.is_box);
-        let mut steps: Vec<Vec<i64>> =
-            target.steps.rows().into_iter().map(|row| row.iter().map(|step| *step as i64).collect()).collect();
+        let mut steps: Vec<Vec<i64>> = target
+            .steps
+            .rows()
+            .into_iter()
+            .map(|row| row.iter().map(|step| *step as i64).collect())
+            .collect();
         steps.sort();
         steps.dedup();
         assert_eq!(steps.len(), 64);

@@ -106,12 +106,6 @@ impl<'n> Network<'n> {
         &self.products
     }
 
-    /// The accumulators of a product.
-    #[must_use]
-    pub fn accumulators(&self, layer: usize) -> &Array2<f64> {
-        &self.accumulators[layer]
-    }
-
     /// The steps that go into a product.
     #[must_use]
     pub fn steps(&self, layer: usize) -> &Array2<f64> {
@@ -240,12 +234,6 @@ impl<'n> Network<'n> {
         self.refresh_after(layer, Some(column));
     }
 
-    /// Replaces a product and computes all that follows.
-    pub fn replace(&mut self, layer: usize, product: Product) {
-        self.products[layer] = product;
-        self.refresh(layer);
-    }
-
     fn refresh(&mut self, layer: usize) {
         self.accumulators[layer] = self.steps[layer].dot(&self.products[layer].integers);
         self.refresh_after(layer, None);
@@ -264,8 +252,8 @@ impl<'n> Network<'n> {
                 let (scale, shift) = (before.scales[input], before.shifts[input]);
                 let (grid, levels) = (self.products[after].grids[input], self.products[after].levels);
                 let sums = self.accumulators[after - 1].column(input);
-                let steps = sums
-                    .mapv(|sum| grid.step(self.activated(after - 1, input, scale * sum + shift), levels));
+                let steps =
+                    sums.mapv(|sum| grid.step(self.activated(after - 1, input, scale * sum + shift), levels));
                 let changes = &steps - &self.steps[after].column(input);
                 if changes.iter().all(|change| *change == 0.0) {
                     continue;
@@ -288,9 +276,12 @@ impl<'n> Network<'n> {
                 .columns()
                 .into_iter()
                 .map(|column| {
-                    column.iter().zip(&self.target.weights).fold((0.0, 0.0), |(sum, squares), (error, weight)| {
-                        (sum + weight * error, squares + weight * error * error)
-                    })
+                    column.iter().zip(&self.target.weights).fold(
+                        (0.0, 0.0),
+                        |(sum, squares), (error, weight)| {
+                            (sum + weight * error, squares + weight * error * error)
+                        },
+                    )
                 })
                 .collect();
         }
@@ -302,7 +293,8 @@ impl<'n> Network<'n> {
         let last = self.products.len() - 1;
         let product = &self.products[last];
         Array2::from_shape_fn(self.accumulators[last].dim(), |(row, column)| {
-            let sum = product.scales[column] * self.accumulators[last][(row, column)] + product.shifts[column];
+            let sum =
+                product.scales[column] * self.accumulators[last][(row, column)] + product.shifts[column];
             self.activated(last, column, sum)
         })
     }

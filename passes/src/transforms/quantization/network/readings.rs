@@ -105,7 +105,11 @@ impl Network<'_> {
         }
         let difference = |((lo, hi), before): (&(f64, f64), &Reading)| {
             let is_constant = before.milliseconds == 0.0;
-            if is_constant { 0.0 } else { Reading::new(hi - lo + 1.0, 0.0).milliseconds - before.milliseconds }
+            if is_constant {
+                0.0
+            } else {
+                Reading::new(hi - lo + 1.0, 0.0).milliseconds - before.milliseconds
+            }
         };
         ends.iter().zip(&self.readings[layer]).map(difference).sum()
     }
