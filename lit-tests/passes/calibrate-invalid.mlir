@@ -3,6 +3,9 @@
 // RUN: not cml-opt --cml-calibrate="calibration=%S/Inputs/two-features.npy[6:6]" %s 2>&1 | FileCheck %s --check-prefix=EMPTY
 // RUN: not cml-opt --cml-calibrate="calibration=%S/Inputs/two-features.npy[6:7]" %s 2>&1 | FileCheck %s --check-prefix=ROWS
 // RUN: not cml-opt --cml-calibrate="calibration=points=%S/Inputs/not-finite.npy" %s 2>&1 | FileCheck %s --check-prefix=NAN
+// RUN: not cml-opt --cml-calibrate="calibration=%S/Inputs/two-features.npy[2:3]" %s 2>&1 | FileCheck %s --check-prefix=SINGLE
+// RUN: not cml-opt --cml-calibrate="calibration=%S/Inputs/two-features.npy nodes=fc=weights:4" %s 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=NODE
 // RUN: not cml-opt --cml-calibrate="calibration=%S/Inputs/two-features.npy weights=1" %s 2>&1 | FileCheck %s --check-prefix=BITS
 // RUN: not cml-opt --cml-calibrate="calibration=%S/Inputs/two-features.npy" %S/Inputs/three-features.mlir 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=SHAPE
@@ -14,6 +17,8 @@
 // EMPTY: points: calibration data has no samples
 // ROWS: rows 6:7 of {{.*}}two-features.npy do not exist
 // NAN: points: calibration data is not finite: NaN at [1, 1]
+// SINGLE: points: calibration data is constant: 1 sample(s)
+// NODE: fc: bits are given for a product that there is not
 // BITS: `weights=1`: expected 2 to 16 bits
 // SHAPE: points: calibration data has shape [6, 2], expected {{.*}}3
 // PRODUCT: nn.matmul (Mul_7): expected constant weights as right operand, found the result of nn.transpose

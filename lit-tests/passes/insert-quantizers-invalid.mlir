@@ -49,3 +49,16 @@ module {
     return %y : tensor<1x2xf32>
   }
 }
+
+// -----
+
+// expected-error @+1 {{expected `cml.weights` of at most 3 and at least its negative}}
+module {
+  func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+    %w = nn.constant dense<1.0> : tensor<2x2xf32>
+    %y = nn.matmul %x, %w {cml.offsets = array<f64: 0.0>, cml.scales = array<f64: 0.5>, cml.levels = 7 : i64,
+      cml.weight_scales = array<f64: 0.125>, cml.weight_limit = 3 : i64, cml.weights = array<i64: 1, 4, 0, 0>}
+      : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
+    return %y : tensor<1x2xf32>
+  }
+}

@@ -67,6 +67,20 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
 
 // -----
 
+// Integer weights that are given take the place of the nearest ones: 1 and -2 steps of 0.125, 3 and 0 steps of 2.
+// CHECK-LABEL: @main
+// CHECK:         %[[V:.*]] = nn.constant dense<{{\[}}[1.250000e-01, 6.000000e+00], [-2.500000e-01, 0.000000e+00]]>
+// CHECK-NEXT:    nn.fake_quantize %[[V]]
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %w = nn.constant dense<[[0.5, 0.0], [0.0, -1.0]]> : tensor<2x2xf32>
+  %y = nn.matmul %x, %w {cml.offsets = array<f64: 0.0, 0.0>, cml.scales = array<f64: 0.5, 4.0>, cml.levels = 7 : i64,
+    cml.weight_scales = array<f64: 0.125, 2.0>, cml.weight_limit = 3 : i64, cml.weights = array<i64: 1, 3, -2, 0>}
+    : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
+  return %y : tensor<1x2xf32>
+}
+
+// -----
+
 // Without attributes nothing happens.
 // CHECK-LABEL: @main
 // CHECK-NEXT:    nn.constant

@@ -12,4 +12,4 @@ pub mod parameters;
 pub mod pipelines;
 pub mod transforms;
 
-pub use framework::{register, set_check_semantics};
+pub use framework::{Message, register, set_check_semantics, set_observer};

@@ -10,6 +10,7 @@ use melior::ir::{Location, OperationRef};
 use std::marker::PhantomData;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 /// What a pass leaves as it was.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,6 +107,33 @@ pub trait Pass: Sized {
 /// A sentence that names the option and what was found.
 pub fn parse<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| format!("`{name}={text}` is not a {}", std::any::type_name::<T>()))
+}
+
+/// What a pass has to say while it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<'t> {
+    /// What it does now.
+    Stage(&'t str),
+    /// What came of it.
+    Note(&'t str),
+    /// Something is not as it may seem.
+    Warning(&'t str),
+}
+
+type Observer = dyn Fn(Message<'_>) + Send + Sync;
+
+static OBSERVER: RwLock<Option<Box<Observer>>> = RwLock::new(None);
+
+/// From now on, in the whole process, passes tell this function what they do; without one they are silent.
+pub fn set_observer(observer: impl Fn(Message<'_>) + Send + Sync + 'static) {
+    *OBSERVER.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(observer));
+}
+
+/// Tells the observer, if there is one.
+pub fn tell(message: Message<'_>) {
+    if let Some(observer) = &*OBSERVER.read().unwrap_or_else(PoisonError::into_inner) {
+        observer(message);
+    }
 }
 
 static CHECK_SEMANTICS: AtomicBool = AtomicBool::new(false);

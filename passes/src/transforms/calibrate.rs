@@ -6,11 +6,13 @@
 //!
 //! The float network runs on all samples. `effort=fast`: all inputs and weights are quantized from the smallest to the largest
 //! value. The weights that count are those that belong to inputs in steps, `scale_i * w_ij`.
-//! `effort=normal`: where the network is a chain, quantizers are searched by the outputs that it has on the samples
-//! ([`super::quantization::search`]). In a chain each product's result goes through elementwise ops with constants into the next
-//! product and nowhere else, one row for each sample. Elsewhere, and with one quantizer per tensor, layers are looked at one by
-//! one: hidden inputs and weights are clipped for the least squared error, and what rounding adds to the mean of a sum, with the
-//! quantizers of the layers before, is subtracted.
+//! `effort=normal`: where the network is a chain, quantizers are searched by the outputs that it has on the samples, and by what
+//! its lookups cost ([`super::quantization::search`]). In a chain each product's result goes through elementwise ops with
+//! constants into the next product and nowhere else, one row for each sample. `effort=thorough` refits weights to what rounding
+//! has made of their inputs, rounds them by the error of their sums, and tries each integer weight a step up and down.
+//! Where the network is no chain, and with one quantizer per tensor, layers are looked at one by one: hidden inputs and weights
+//! are clipped for the least squared error, and what rounding adds to the mean of a sum, with the quantizers of the layers
+//! before, is subtracted.
 //! Requires: `cml-decompose-gemm` ran; weights are constants.
 //! Guarantees: every `nn.matmul` whose input does not come out of a quantizer of the network has the attributes of
 //! [`ProductQuantizers`]; products of one value have the same steps for it. Computes what it computed before.
@@ -18,29 +20,64 @@
 use super::insert_quantizers::insert;
 use super::quantization::activations::Grid;
 use super::quantization::chain::{Layer, steps_between};
-use super::quantization::search::{Bits, search};
-use super::quantization::weights::{least_squares_scale, max_scale};
+use super::quantization::inputs::outputs;
+use super::quantization::layers::Rounding;
+use super::quantization::scores::{agreement, centred};
+use super::quantization::search::{Bits, Wish, quantized_outputs, search};
+use super::quantization::weights::{bounded, least_squares_scale, max_scale};
 use super::quantization::{ProductQuantizers, Weights, is_quantized};
 use crate::analysis::observe::{Observed, numbered_graph, observe};
 use crate::analysis::samples::samples;
-use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse};
+use crate::framework::{Message, Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse, tell};
 use cml_dialects::interpret::graph;
-use cml_dialects::ir::{Function, expected, key, module_op, op_name, operand, operands, result};
+use cml_dialects::ir::{Function, expected, key, module_op, node_name, op_name, operand, operands, result};
 use cml_dialects::nn::MAIN;
 use cml_runtime::reference::Value as Tensor;
+use cml_runtime::reference::message::Port;
 use melior::Context;
 use melior::ir::{Module, Operation, OperationRef, Value};
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Fewer samples than this are worth a warning.
+const FEW_SAMPLES: usize = 10;
+
 /// See the module's text.
 pub struct Calibrate {
     samples: String,
-    bits: Bits,
+    bits: KindBits,
     per_channel: bool,
-    /// Whether quantizers only reach from the smallest to the largest value.
-    fast: bool,
+    effort: Effort,
+    /// Bits of single products, by node.
+    nodes: BTreeMap<String, NodeBits>,
+    accumulator_bits: Option<u32>,
+}
+
+/// Bits of one product that differ from those of its kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct NodeBits {
+    inputs: Option<u32>,
+    weights: Option<u32>,
+}
+
+/// Bits by what is quantized.
+#[derive(Clone, Copy)]
+struct KindBits {
+    inputs: u32,
+    weights: u32,
+    activations: u32,
+}
+
+/// How much is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effort {
+    /// Quantizers reach from the smallest to the largest value.
+    Fast,
+    /// A search over scales and sums.
+    Normal,
+    /// A search over integer weights as well.
+    Thorough,
 }
 
 impl Pass for Calibrate {
@@ -53,7 +90,8 @@ impl Pass for Calibrate {
                       ops between them is searched as a whole: scales and corrections are chosen by how near the last \
                       product's results, read as scores of classes, come to float; no labels are needed. In other \
                       networks, and with `granularity=tensor`, layers are looked at one by one: the least squared \
-                      error decides, and each sum keeps its mean.",
+                      error decides, and each sum keeps its mean. A bound on accumulators takes from the weights what is \
+                      too much.",
         options: &[
             PassOption {
                 name: "calibration",
@@ -74,26 +112,50 @@ impl Pass for Calibrate {
             },
             PassOption {
                 name: "effort",
-                description: "fast: from the smallest to the largest value; normal: search by the network's outputs",
+                description: "fast: from the smallest to the largest value; normal: search by the network's outputs; thorough: \
+                              integer weights too",
                 default: "normal",
+            },
+            PassOption {
+                name: "nodes",
+                description: "other bits for single products: NODE=inputs:4,weights:2;NODE=weights:4",
+                default: "",
+            },
+            PassOption {
+                name: "accumulator-bits",
+                description: "bits of the widest sum that a lookup reads; unbounded by default",
+                default: "",
             },
         ],
         preserves: Preserves::Exactly,
     };
 
     fn new(values: &[&str]) -> Result<Self, String> {
-        let [samples, inputs, weights, activations, granularity, effort] = values else {
-            return Err("six options are expected".to_owned());
+        let [samples, inputs, weights, activations, granularity, effort, nodes, accumulator] = values else {
+            return Err("eight options are expected".to_owned());
         };
         Ok(Self {
             samples: (*samples).to_owned(),
-            bits: Bits {
+            bits: KindBits {
                 inputs: bits("inputs", inputs, 1)?,
                 weights: bits("weights", weights, 2)?,
                 activations: bits("activations", activations, 1)?,
             },
-            per_channel: choose("granularity", granularity, ["channel", "tensor"])?,
-            fast: choose("effort", effort, ["fast", "normal"])?,
+            per_channel: choose("granularity", granularity, &[("channel", true), ("tensor", false)])?,
+            effort: choose(
+                "effort",
+                effort,
+                &[("fast", Effort::Fast), ("normal", Effort::Normal), ("thorough", Effort::Thorough)],
+            )?,
+            nodes: nodes
+                .split(';')
+                .filter(|text| !text.trim().is_empty())
+                .map(node_bits)
+                .collect::<Result<_, _>>()?,
+            accumulator_bits: match accumulator.trim() {
+                "" => None,
+                text => Some(bits("accumulator-bits", text, 1)?),
+            },
         })
     }
 
@@ -112,17 +174,20 @@ impl Pass for Calibrate {
             });
         }
         products.iter().for_each(|product| ProductQuantizers::erase(product.op));
-        let samples = samples(&graph(main)?.inputs, &self.samples)?;
+        self.check_nodes(&products)?;
+        let ports = graph(main)?.inputs;
+        let samples = samples(&ports, &self.samples)?;
+        check_samples(&ports, &samples)?;
         let observed = observe(main, &inputs, &samples)?;
         for product in &products {
             check_finite(product, &observed[index_of[&key(product.input)]])?;
         }
-        if !self.fast
+        if self.effort != Effort::Fast
             && self.per_channel
             && let Some(layers) = layers(main, &products, &observed, samples.len())?
         {
             let rows = rows(&observed[index_of[&key(products[0].input)]]);
-            for (product, quantizers) in products.iter().zip(search(&layers, &rows, self.bits)) {
+            for (product, quantizers) in products.iter().zip(self.search(&products, &layers, &rows)) {
                 quantizers.write(context, product.op);
             }
             return Ok(());
@@ -130,7 +195,7 @@ impl Pass for Calibrate {
         for product in &products {
             let observed = &observed[index_of[&key(product.input)]];
             let mut quantizers = self.quantizers(product, observed)?;
-            if !self.fast {
+            if self.effort != Effort::Fast {
                 let quantized = observe_quantized(context, module, &samples)?;
                 let scaled = product.weights.scaled(product.op, &quantizers.scales)?;
                 let floats = means(observed, |_, value| value);
@@ -150,13 +215,26 @@ fn bits(name: &str, text: &str, least: u32) -> Result<u32, String> {
     range.contains(&bits).then_some(bits).ok_or(format!("`{name}={text}`: expected {least} to 16 bits"))
 }
 
-/// Whether the text is the first of two names.
-fn choose(name: &str, text: &str, [first, second]: [&str; 2]) -> Result<bool, String> {
-    if text == first || text == second {
-        Ok(text == first)
-    } else {
-        Err(format!("`{name}={text}`: expected {first} or {second}"))
+/// `NODE=inputs:4,weights:2`, either of the two or both.
+fn node_bits(text: &str) -> Result<(String, NodeBits), String> {
+    let bad = || format!("`nodes={text}`: expected NODE=inputs:BITS,weights:BITS");
+    let (node, list) = text.trim().rsplit_once('=').ok_or_else(bad)?;
+    let mut found = NodeBits::default();
+    for part in list.split(',') {
+        match part.trim().split_once(':') {
+            Some(("inputs", value)) => found.inputs = Some(bits("inputs", value, 1)?),
+            Some(("weights", value)) => found.weights = Some(bits("weights", value, 2)?),
+            _ => return Err(bad()),
+        }
     }
+    Ok((node.to_owned(), found))
+}
+
+/// The value of a name.
+fn choose<T: Copy>(name: &str, text: &str, values: &[(&str, T)]) -> Result<T, String> {
+    let found = values.iter().find(|(value, _)| *value == text);
+    let names = || values.iter().map(|(value, _)| *value).collect::<Vec<_>>().join(" or ");
+    found.map(|(_, value)| *value).ok_or_else(|| format!("`{name}={text}`: expected {}", names()))
 }
 
 /// A product that is to be quantized.
@@ -183,6 +261,27 @@ fn products<'c, 'a>(main: Function<'c, 'a>) -> Result<Vec<Product<'c, 'a>>, Pass
         }
     }
     Ok(products)
+}
+
+/// Refuses samples that say nothing of the range of values.
+fn check_samples(ports: &[Port], samples: &[Vec<Tensor>]) -> Result<(), PassError> {
+    let count = samples.len();
+    for (index, port) in ports.iter().enumerate() {
+        let first = samples.first().map(|sample| &sample[index]);
+        if samples.iter().all(|sample| Some(&sample[index]) == first) {
+            let message = format!(
+                "calibration data is constant: {count} sample(s), all of the same values; scales need samples as the \
+                 network will see them, some hundred of them"
+            );
+            return Err(PassError::Model { node: port.name.clone(), message });
+        }
+    }
+    if count < FEW_SAMPLES {
+        tell(Message::Warning(&format!(
+            "{count} calibration samples are few: values beyond what they have will be clipped"
+        )));
+    }
+    Ok(())
 }
 
 fn check_finite(product: &Product<'_, '_>, observed: &Observed) -> Result<(), PassError> {
@@ -256,27 +355,103 @@ fn means(observed: &Observed, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
 }
 
 impl Calibrate {
+    fn bits_of(&self, product: &Product<'_, '_>) -> Bits {
+        let node = self.nodes.get(&node_name(product.op)).copied().unwrap_or_default();
+        let inputs = if product.is_first { self.bits.inputs } else { self.bits.activations };
+        Bits { inputs: node.inputs.unwrap_or(inputs), weights: node.weights.unwrap_or(self.bits.weights) }
+    }
+
+    /// Refuses bits for a node that there is not, and two widths of one value.
+    fn check_nodes(&self, products: &[Product<'_, '_>]) -> Result<(), PassError> {
+        let names: Vec<String> = products.iter().map(|product| node_name(product.op)).collect();
+        if let Some(node) = self.nodes.keys().find(|node| !names.contains(node)) {
+            let message =
+                format!("bits are given for a product that there is not; there is {}", names.join(", "));
+            return Err(PassError::Model { node: node.clone(), message });
+        }
+        for (index, product) in products.iter().enumerate() {
+            let same = |other: &&Product<'_, '_>| key(other.input) == key(product.input);
+            if let Some(other) = products[..index].iter().find(same) {
+                let [one, two] = [other, product].map(|product| self.bits_of(product).inputs);
+                if one != two {
+                    let message = format!(
+                        "its input has {two} bits here and {one} in {}; give both products the same",
+                        node_name(other.op)
+                    );
+                    return Err(model_error(product.op, message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The search of a chain; where accumulators are bounded, once more without the bound to tell what it costs.
+    fn search(
+        &self,
+        products: &[Product<'_, '_>],
+        layers: &[Layer],
+        rows: &Array2<f64>,
+    ) -> Vec<ProductQuantizers> {
+        let second_order = self.effort == Effort::Thorough;
+        let wish = Wish {
+            bits: products.iter().map(|product| self.bits_of(product)).collect(),
+            rounding: if second_order { Rounding::SecondOrder } else { Rounding::Nearest },
+            accumulator_bits: self.accumulator_bits,
+        };
+        let stage = |text: &str| tell(Message::Stage(text));
+        let found = search(layers, rows, &wish, &stage);
+        if let Some(bits) = self.accumulator_bits {
+            let free = search(layers, rows, &Wish { accumulator_bits: None, ..wish }, &stage);
+            let wanted = centred(&outputs(layers, rows));
+            let share = |quantizers: &[ProductQuantizers]| {
+                100.0 * agreement(&centred(&quantized_outputs(layers, quantizers, rows)), &wanted)
+            };
+            tell(Message::Note(&format!(
+                "with accumulators of at most {bits} bits the largest output is that of float on {:.1} % of the \
+                 calibration samples, without the bound on {:.1} %",
+                share(&found),
+                share(&free)
+            )));
+        }
+        found
+    }
+
     /// Of one product, by what goes into it.
     fn quantizers(
         &self,
         product: &Product<'_, '_>,
         observed: &Observed,
     ) -> Result<ProductQuantizers, PassError> {
-        let bits = if product.is_first { self.bits.inputs } else { self.bits.activations };
-        let levels = (1 << bits) - 1;
+        let bits = self.bits_of(product);
+        let levels = bits.levels();
         // Clipping an input would throw away what the client sends; a hidden value has many neighbours that say the same.
-        let grids = self.grids(observed, levels, !self.fast && !product.is_first);
+        let grids = self.grids(observed, levels, self.effort != Effort::Fast && !product.is_first);
         let scales: Vec<f64> = grids.iter().map(|grid| grid.scale).collect();
-        let weight_limit = (1 << (self.bits.weights - 1)) - 1;
+        let weight_limit = bits.limit();
         let scaled = product.weights.scaled(product.op, &scales)?;
-        Ok(ProductQuantizers {
+        let columns = product.weights.columns();
+        let mut quantizers = ProductQuantizers {
             offsets: grids.iter().map(|grid| grid.offset).collect(),
             scales,
             levels,
-            weight_scales: self.weight_scales(&scaled, product.weights.columns(), weight_limit),
+            weight_scales: self.weight_scales(&scaled, columns, weight_limit),
             weight_limit,
             corrections: Vec::new(),
-        })
+            integers: Vec::new(),
+        };
+        if let Some(bits) = self.accumulator_bits {
+            let most = ((1i64 << bits) - 1) / levels;
+            quantizers.integers = vec![0; scaled.len()];
+            for column in 0..columns {
+                let weights: Vec<f32> = scaled.iter().skip(column).step_by(columns).copied().collect();
+                let scale = quantizers.weight_scales[column % quantizers.weight_scales.len()];
+                let integers = bounded(&weights, scale, (weight_limit, most));
+                for (input, integer) in integers.into_iter().enumerate() {
+                    quantizers.integers[input * columns + column] = integer;
+                }
+            }
+        }
+        Ok(quantizers)
     }
 
     fn grids(&self, observed: &Observed, levels: i64, clip: bool) -> Vec<Grid> {
@@ -289,7 +464,7 @@ impl Calibrate {
     }
 
     fn weight_scales(&self, scaled: &[f32], columns: usize, limit: i64) -> Vec<f64> {
-        let choose = if self.fast { max_scale } else { least_squares_scale };
+        let choose = if self.effort == Effort::Fast { max_scale } else { least_squares_scale };
         if !self.per_channel {
             return vec![choose(scaled, limit)];
         }
@@ -312,13 +487,24 @@ mod tests {
     #[test]
     fn defaults_are_options() {
         let pass = Calibrate::new(&options(&[])).unwrap();
-        assert!(pass.per_channel && !pass.fast && pass.samples.is_empty());
+        assert!(pass.per_channel && pass.effort == Effort::Normal && pass.samples.is_empty());
         assert_eq!([pass.bits.inputs, pass.bits.weights, pass.bits.activations], [3, 3, 3]);
     }
 
     #[test]
+    fn bits_of_nodes_are_read() {
+        let pass = Calibrate::new(&options(&[(6, "/fc1/Gemm=inputs:4,weights:2; a=b=weights:5")])).unwrap();
+        let of = |inputs, weights| NodeBits { inputs, weights };
+        assert_eq!(pass.nodes["/fc1/Gemm"], of(Some(4), Some(2)));
+        assert_eq!(pass.nodes["a=b"], of(None, Some(5)));
+        for bad in ["fc", "fc=4", "fc=biases:3", "fc=weights:1", "fc=inputs:17"] {
+            assert!(Calibrate::new(&options(&[(6, bad)])).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn impossible_options_are_refused() {
-        for (index, bad) in [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "thorough")] {
+        for (index, bad) in [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "slow"), (7, "0")] {
             let error = Calibrate::new(&options(&[(index, bad)])).map(drop).unwrap_err();
             assert!(error.contains(bad) && error.contains(Calibrate::INFO.options[index].name), "{error}");
         }

@@ -92,7 +92,7 @@ fn rewrite<'c, 'a>(
             steps
         }
     };
-    let scaled = place.constant(&weights.shape, &weights.scaled(product, &quantizers.scales)?)?;
+    let scaled = place.constant(&weights.shape, &quantizers.rounded_from(product, &weights)?)?;
     let quantizer = Quantizer {
         scales: quantizers.weight_scales.clone(),
         zero_points: vec![0; quantizers.weight_scales.len()],

@@ -76,9 +76,12 @@ pub(crate) struct CompileArguments {
     /// One scale for each channel, or one for each tensor
     #[arg(long)]
     pub(crate) granularity: Option<Granularity>,
-    /// How much calibration looks for [default: normal]: a search by the network's outputs, or only the extreme values
+    /// How much calibration looks for [default: normal]
     #[arg(long)]
     pub(crate) effort: Option<Effort>,
+    /// Bits of the widest sum that a lookup reads; weights are made smaller where it takes that
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(crate) max_accumulator_bits: Option<u32>,
     /// Failure probability of one whole inference [default: 2^-40]; 2^-128 where the server may learn results
     #[arg(long, value_name = "P")]
     pub(crate) p_error: Option<Probability>,

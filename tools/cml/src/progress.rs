@@ -1,5 +1,6 @@
 //! Progress for people: on a terminal only, silent into a pipe.
 
+use cml_passes::Message;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
@@ -16,6 +17,16 @@ impl Stages {
 
     pub(crate) fn announce(&self, stage: &str) {
         self.0.set_message(stage.to_owned());
+    }
+
+    /// Shows what passes tell.
+    pub(crate) fn observe_passes(&self) {
+        let bar = self.0.clone();
+        cml_passes::set_observer(move |message| match message {
+            Message::Stage(text) => bar.set_message(text.to_owned()),
+            Message::Note(text) => bar.suspend(|| cml_runtime::output::note(text)),
+            Message::Warning(text) => bar.suspend(|| cml_runtime::output::warn(text)),
+        });
     }
 }
 

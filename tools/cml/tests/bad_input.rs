@@ -62,6 +62,10 @@ fn calibration_data() {
     refuse("empty.npy", &["input", "no samples"]);
     place.floats("nan.npy", &[2, 2], &[0.0, 1.0, f32::NAN, 1.0]);
     refuse("nan.npy", &["input", "NaN", "[1, 0]"]);
+    place.floats("single.npy", &[1, 2], &[0.5, 1.0]);
+    refuse("single.npy", &["input", "1 sample", "constant"]);
+    place.floats("constant.npy", &[3, 2], &[0.5, 1.0, 0.5, 1.0, 0.5, 1.0]);
+    refuse("constant.npy", &["input", "3 sample", "constant"]);
     refuse("absent.npy", &["absent.npy"]);
     refuse(&format!("{}:samples", data("simple10")), &["no array samples", "calibration"]);
     refuse(&format!("{}:calibration[0:9999]", data("simple10")), &["0:9999"]);

@@ -71,6 +71,28 @@ fn a_saved_configuration_compiles_to_the_same_program() {
     place.refuse_with(&format!("compile {other} --config c.json -o x.cml"), &["of another network"]);
 }
 
+/// Integer weights that are not the nearest ones are part of the configuration, and so are bits of single nodes.
+#[test]
+fn a_search_over_weights_can_be_verified() {
+    let place = Place::new();
+    let network = model("simple10");
+    let nodes = r#"{"version": 1, "options": {"node_bits": {"/fc2/Gemm": {"weights": 4}}, "max_accumulator_bits": 6}}"#;
+    place.write("nodes.json", nodes.as_bytes().to_vec());
+    let calibration = format!("--calibration {}:calibration --effort thorough", data("simple10"));
+    place.succeed(&format!(
+        "compile {network} {calibration} --config nodes.json --save-config found.json -o searched.cml"
+    ));
+    place.succeed(&format!("verify searched.cml {network}"));
+    let found = std::fs::read_to_string(place.path("found.json")).unwrap();
+    assert!(found.contains("\"weights\": [") && found.contains("\"weight_limit\": 7"), "{found}");
+    let client = Program::load(&place.path("searched.cml")).unwrap().client.unwrap();
+    assert!(!client.events.is_empty());
+    let unknown = nodes.replace("fc2", "fc9");
+    place.write("unknown.json", unknown.into_bytes());
+    let compile = format!("compile {network} {calibration} --config unknown.json -o x.cml");
+    place.refuse_with(&compile, &["/fc9/Gemm", "/fc2/Gemm"]);
+}
+
 #[test]
 fn a_network_that_brings_its_quantizers_needs_no_calibration() {
     let place = Place::new();

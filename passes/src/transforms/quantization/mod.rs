@@ -3,10 +3,17 @@
 
 pub mod activations;
 pub mod chain;
+pub mod cholesky;
+pub mod descend;
 pub mod inputs;
+pub mod layers;
+pub mod moments;
+pub mod network;
+pub mod price;
+pub mod rounding;
 pub mod scores;
 pub mod search;
-pub mod state;
+pub mod target;
 pub mod weights;
 
 use self::activations::Grid;
@@ -35,11 +42,15 @@ pub const WEIGHT_LIMIT: &str = "cml.weight_limit";
 /// Attribute of `nn.matmul`, may be absent: what is added to each column to make up for the mean error of rounding.
 pub const CORRECTIONS: &str = "cml.corrections";
 
-/// All of them.
-const ATTRIBUTES: [&str; 6] = [OFFSETS, SCALES, LEVELS, WEIGHT_SCALES, WEIGHT_LIMIT, CORRECTIONS];
+/// Attribute of `nn.matmul`, may be absent: the integer weights, row by row; without it they are the nearest ones.
+pub const WEIGHTS: &str = "cml.weights";
 
-/// The quantizers of one `nn.matmul`: input `i` is `offsets[i] + scales[i] * a` with an integer `a` in `0..=levels`, and
-/// `scales[i] * w` is `weight_scales[j] * q` with an integer `q` in `-limit..=limit`, `w` the weight of input `i` and column `j`.
+/// All of them.
+const ATTRIBUTES: [&str; 7] = [OFFSETS, SCALES, LEVELS, WEIGHT_SCALES, WEIGHT_LIMIT, CORRECTIONS, WEIGHTS];
+
+/// The quantizers of one `nn.matmul`: input `i` is `offsets[i] + scales[i] * a` with an integer `a` in `0..=levels`, and in its
+/// place in column `j` stands `weight_scales[j] * q` with an integer `q` in `-limit..=limit`: the one given, or the one that is
+/// nearest to `scales[i] * w`, `w` the float weight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProductQuantizers {
     /// One, or one for each input.
@@ -54,6 +65,8 @@ pub struct ProductQuantizers {
     pub weight_limit: i64,
     /// One for each column, or none at all.
     pub corrections: Vec<f64>,
+    /// Integer weights as in [`Weights::values`], or none at all.
+    pub integers: Vec<i64>,
 }
 
 /// The constant weights of a product.
@@ -138,6 +151,11 @@ impl ProductQuantizers {
         } else {
             set_attribute(product, CORRECTIONS, make.f64_array(&self.corrections));
         }
+        if self.integers.is_empty() {
+            remove_attribute(product, WEIGHTS);
+        } else {
+            set_attribute(product, WEIGHTS, make.i64_array(&self.integers));
+        }
     }
 
     /// Reads what [`Self::write`] wrote, or a person; `None` if there is nothing.
@@ -159,14 +177,20 @@ impl ProductQuantizers {
                 true => attributes.f64_array(CORRECTIONS)?.to_vec(),
                 false => Vec::new(),
             },
+            integers: match attributes.has(WEIGHTS) {
+                true => attributes.i64_array(WEIGHTS)?.to_vec(),
+                false => Vec::new(),
+            },
         };
         let inputs = shape_of(product, operand(product, 0)?)?.last().map_or(1, |extent| *extent as usize);
         let weights = tensor_shape(operand(product, 1)?.r#type()).unwrap_or_default();
-        quantizers.check(product, inputs, weights.get(1).map_or(1, |extent| *extent as usize))?;
+        quantizers.check(product, inputs, &weights)?;
         Ok(Some(quantizers))
     }
 
-    fn check(&self, product: OperationRef<'_, '_>, inputs: usize, columns: usize) -> Result<(), PassError> {
+    fn check(&self, product: OperationRef<'_, '_>, inputs: usize, shape: &[u64]) -> Result<(), PassError> {
+        let columns = shape.get(1).map_or(1, |extent| *extent as usize);
+        let weights = shape.iter().product::<u64>() as usize;
         let one_or = |found: usize, count: usize| found == 1 || found == count;
         let divides = |scale: f64| (scale as f32) > 0.0 && (1.0 / scale as f32).is_finite();
         let faults = [
@@ -200,6 +224,14 @@ impl ProductQuantizers {
             (
                 !self.corrections.iter().all(|correction| (*correction as f32).is_finite()),
                 format!("finite `{CORRECTIONS}`"),
+            ),
+            (
+                !self.integers.is_empty() && self.integers.len() != weights,
+                format!("`{WEIGHTS}` with {weights} elements"),
+            ),
+            (
+                self.integers.iter().any(|integer| integer.unsigned_abs() > self.weight_limit.unsigned_abs()),
+                format!("`{WEIGHTS}` of at most {} and at least its negative", self.weight_limit),
             ),
         ];
         match faults.into_iter().find(|(at_fault, _)| *at_fault) {
@@ -236,6 +268,29 @@ impl ProductQuantizers {
         (0..columns).map(constant).collect()
     }
 
+    /// Weights for inputs in steps, which become the integer weights when they are rounded to multiples of the scales.
+    ///
+    /// # Errors
+    /// [`PassError::Model`] where one leaves f32.
+    pub fn rounded_from(
+        &self,
+        product: OperationRef<'_, '_>,
+        weights: &Weights,
+    ) -> Result<Vec<f32>, PassError> {
+        if self.integers.is_empty() {
+            return weights.scaled(product, &self.scales);
+        }
+        let columns = weights.columns();
+        let scale =
+            |at: usize| self.weight_scales[if self.weight_scales.len() == 1 { 0 } else { at % columns }];
+        Ok(self
+            .integers
+            .iter()
+            .enumerate()
+            .map(|(at, integer)| (*integer as f64 * scale(at)) as f32)
+            .collect())
+    }
+
     /// Sets the corrections so that each column keeps its mean. `means` are those of the float network's inputs, `steps` of
     /// the quantized network's steps, `scaled` the weights for inputs in steps.
     pub fn keep_means(&mut self, weights: &Weights, scaled: &[f32], (means, steps): (&[f64], &[f64])) {
@@ -245,7 +300,11 @@ impl ProductQuantizers {
             let term = |input: usize| {
                 let at = input * columns + column;
                 let float = (means[input] - self.grid(input).offset) * f64::from(weights.values[at]);
-                float - steps[input] * weights::nearest(f64::from(scaled[at]), scale, self.weight_limit)
+                let integer = match self.integers.get(at) {
+                    Some(integer) => *integer as f64,
+                    None => weights::step(f64::from(scaled[at]), scale, self.weight_limit),
+                };
+                float - steps[input] * scale * integer
             };
             (0..weights.inputs()).map(term).sum()
         };
@@ -292,6 +351,7 @@ mod tests {
             weight_scales: vec![0.5],
             weight_limit: 3,
             corrections: vec![],
+            integers: vec![],
         }
     }
 

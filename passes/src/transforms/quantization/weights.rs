@@ -51,6 +51,37 @@ pub fn step(weight: f64, scale: f64, limit: i64) -> f64 {
     (weight / scale).round_ties_even().clamp(-limit as f64, limit as f64)
 }
 
+/// Integer weights whose magnitudes sum to `most` at most: the nearest ones where that holds, else those of the nearest weights
+/// within the bound, rounded towards 0.
+///
+/// # Source
+/// The projection onto a ball of the 1-norm: Duchi et al. 2008 (Efficient projections onto the l1-ball for learning in high
+/// dimensions); as a bound on accumulators: Colbert et al. 2023 (A2Q: accumulator-aware quantization).
+#[must_use]
+pub fn bounded(weights: &[f32], scale: f64, (limit, most): (i64, i64)) -> Vec<i64> {
+    let nearest: Vec<i64> =
+        weights.iter().map(|weight| step(f64::from(*weight), scale, limit) as i64).collect();
+    if nearest.iter().map(|integer| integer.abs()).sum::<i64>() <= most {
+        return nearest;
+    }
+    let clipped: Vec<f64> = weights
+        .iter()
+        .map(|weight| (f64::from(*weight) / scale).clamp(-limit as f64, limit as f64))
+        .collect();
+    let mut magnitudes: Vec<f64> = clipped.iter().map(|weight| weight.abs()).collect();
+    magnitudes.sort_by(|one, other| other.total_cmp(one));
+    let (mut sum, mut threshold) = (0.0, 0.0);
+    for (count, magnitude) in magnitudes.iter().enumerate() {
+        sum += magnitude;
+        let next = (sum - most as f64) / (count + 1) as f64;
+        if next < *magnitude {
+            threshold = next;
+        }
+    }
+    let shrink = |weight: &f64| (weight.abs() - threshold.max(0.0)).max(0.0).copysign(*weight).trunc() as i64;
+    clipped.iter().map(shrink).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +94,18 @@ mod tests {
         ) {
             let error = |scale| squared_error(&weights, scale, limit);
             prop_assert!(error(least_squares_scale(&weights, limit)) <= error(max_scale(&weights, limit)));
+        }
+
+        #[test]
+        fn bounded_weights_keep_the_bound_and_no_sign_changes(
+            weights in prop::collection::vec(-5f32..5.0, 0..40), scale in 0.1f64..3.0, limit in 1i64..16, most in 0i64..60,
+        ) {
+            let found = bounded(&weights, scale, (limit, most));
+            prop_assert!(found.iter().map(|integer| integer.abs()).sum::<i64>() <= most);
+            for (integer, weight) in found.iter().zip(&weights) {
+                prop_assert!(integer.abs() <= limit);
+                prop_assert!(*integer == 0 || (*integer > 0) == (*weight > 0.0));
+            }
         }
 
         #[test]

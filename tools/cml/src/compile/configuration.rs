@@ -37,7 +37,8 @@ impl Default for Configuration {
 }
 
 /// Quantizers of one matrix product: input `i` is `offsets[i] + scales[i] * a` with an integer `a` in `0..=levels`; weights
-/// are integers in `-weight_limit..=weight_limit` times `weight_scales`; `corrections` are added to the columns.
+/// are integers in `-weight_limit..=weight_limit` times `weight_scales`, row by row `weights` where those are not the nearest
+/// ones; `corrections` are added to the columns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Product {
@@ -50,6 +51,8 @@ pub(crate) struct Product {
     weight_limit: i64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     corrections: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    weights: Vec<i64>,
 }
 
 impl Configuration {
@@ -96,6 +99,7 @@ impl Configuration {
                     weight_scales: found.weight_scales,
                     weight_limit: found.weight_limit,
                     corrections: found.corrections,
+                    weights: found.integers,
                 });
             }
         }
@@ -132,6 +136,7 @@ impl Product {
             weight_scales: self.weight_scales.clone(),
             weight_limit: self.weight_limit,
             corrections: self.corrections.clone(),
+            integers: self.weights.clone(),
         }
     }
 }
@@ -177,6 +182,7 @@ mod tests {
             weight_scales: vec![2.225_073_858_507_201e-308],
             weight_limit: 3,
             corrections: vec![1e-7],
+            weights: vec![-3, 0, 3],
         };
         let configuration = Configuration { products: vec![product], ..Configuration::default() };
         let found = Configuration::parse(&configuration.to_json()).unwrap();

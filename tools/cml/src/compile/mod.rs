@@ -65,6 +65,7 @@ fn with_compiler<T>(
     let context = cml_dialects::context();
     let diagnostics = Diagnostics::of(&context);
     let stages = progress::Stages::start();
+    stages.observe_passes();
     stages.announce("reading the model");
     let source = source::load(&context, &diagnostics, model, &settings.configuration.options.dims)?;
     let announce = |stage: &str| stages.announce(stage);
@@ -77,17 +78,21 @@ fn settings(arguments: &CompileArguments) -> Result<Settings> {
         Some(path) => Configuration::load(path)?,
         None => Configuration::default(),
     };
-    let quantizes = arguments.bits.is_some() || arguments.granularity.is_some() || arguments.effort.is_some();
+    let quantizes = arguments.bits.is_some()
+        || arguments.granularity.is_some()
+        || arguments.effort.is_some()
+        || arguments.max_accumulator_bits.is_some();
     if quantizes && arguments.calibration.is_empty() && !configuration.products.is_empty() {
         bail!(
-            "the configuration holds the scales of an earlier calibration; --bits, --granularity and --effort need \
-             --calibration, to find others"
+            "the configuration holds the scales of an earlier calibration; --bits, --granularity, --effort and \
+             --max-accumulator-bits need --calibration, to find others"
         );
     }
     let options = &mut configuration.options;
     options.bits = arguments.bits.or(options.bits);
     options.granularity = arguments.granularity.or(options.granularity);
     options.effort = arguments.effort.or(options.effort);
+    options.max_accumulator_bits = arguments.max_accumulator_bits.or(options.max_accumulator_bits);
     if arguments.p_error.is_some() || arguments.p_error_per_lookup.is_some() {
         options.p_error_log2 = arguments.p_error.map(|log2| log2.0);
         options.p_error_per_lookup_log2 = arguments.p_error_per_lookup.map(|log2| log2.0);

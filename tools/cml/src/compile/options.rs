@@ -50,6 +50,18 @@ impl FromStr for Bits {
     }
 }
 
+/// Bits of one matrix product that differ from those of its kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NodeBits {
+    /// Of its inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inputs: Option<u32>,
+    /// Of its weights, with sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) weights: Option<u32>,
+}
+
 /// What has a scale of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -66,8 +78,10 @@ pub(crate) enum Granularity {
 pub(crate) enum Effort {
     /// From the smallest to the largest value
     Fast,
-    /// Search by the network's outputs
+    /// Search over scales by the network's outputs
     Normal,
+    /// Search over integer weights as well
+    Thorough,
 }
 
 /// log2 of a probability.
@@ -120,6 +134,12 @@ pub(crate) struct Options {
     /// Of post-training quantization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bits: Option<Bits>,
+    /// Of post-training quantization, by ONNX node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) node_bits: BTreeMap<String, NodeBits>,
+    /// Of the widest sum that a lookup reads, in post-training quantization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_accumulator_bits: Option<u32>,
     /// Of post-training quantization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) granularity: Option<Granularity>,
@@ -153,10 +173,30 @@ impl Options {
             text.push_str(&format!(" granularity={name}"));
         }
         if let Some(effort) = self.effort {
-            let name = if effort == Effort::Fast { "fast" } else { "normal" };
+            let name = match effort {
+                Effort::Fast => "fast",
+                Effort::Normal => "normal",
+                Effort::Thorough => "thorough",
+            };
             text.push_str(&format!(" effort={name}"));
         }
+        if let Some(bits) = self.max_accumulator_bits {
+            text.push_str(&format!(" accumulator-bits={bits}"));
+        }
         text
+    }
+
+    /// Bits of single products as `cml-calibrate` takes them; empty for none.
+    pub(crate) fn nodes(&self) -> String {
+        let node = |(name, bits): (&String, &NodeBits)| {
+            let parts = [
+                bits.inputs.map(|bits| format!("inputs:{bits}")),
+                bits.weights.map(|bits| format!("weights:{bits}")),
+            ];
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            (!parts.is_empty()).then(|| format!("{name}={}", parts.join(",")))
+        };
+        self.node_bits.iter().filter_map(node).collect::<Vec<_>>().join(";")
     }
 
     /// The declared ranges as `cml-infer-ranges` takes them; empty for none.
@@ -210,6 +250,12 @@ mod tests {
     fn options_become_those_of_passes() {
         let options = Options {
             bits: Some(Bits { inputs: 4, weights: 3, activations: 2 }),
+            node_bits: BTreeMap::from([
+                ("a".to_owned(), NodeBits { inputs: Some(4), weights: Some(2) }),
+                ("b".to_owned(), NodeBits { inputs: None, weights: Some(5) }),
+                ("c".to_owned(), NodeBits::default()),
+            ]),
+            max_accumulator_bits: Some(7),
             granularity: Some(Granularity::Tensor),
             effort: Some(Effort::Fast),
             p_error_log2: Some(-39.5),
@@ -219,7 +265,9 @@ mod tests {
             ]),
             ..Options::default()
         };
-        assert_eq!(options.calibrate(), "inputs=4 weights=3 activations=2 granularity=tensor effort=fast");
+        let calibrate = "inputs=4 weights=3 activations=2 granularity=tensor effort=fast accumulator-bits=7";
+        assert_eq!(options.calibrate(), calibrate);
+        assert_eq!(options.nodes(), "a=inputs:4,weights:2;b=weights:5");
         assert_eq!(options.declared(), "0:1;x=-0.1:2,3:4");
         assert_eq!(options.parametrize(), "p-error=2^-39.5");
         assert_eq!(Options::default().parametrize(), "");

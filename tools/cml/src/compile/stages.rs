@@ -131,8 +131,11 @@ impl<'c> Compiler<'c> {
             (self.announce)("calibrating");
             self.check_calibration()?;
             let calibration = calibration(&self.settings.calibration)?;
-            let options = self.settings.configuration.options.calibrate();
-            let options = format!("calibration={calibration} {options}");
+            let given = &self.settings.configuration.options;
+            let mut options = format!("calibration={calibration} {}", given.calibrate());
+            if !given.nodes().is_empty() {
+                options.push_str(&format!(" nodes={}", quoted(&given.nodes())?));
+            }
             let find: Vec<String> = find
                 .iter()
                 .map(|pass| {
