@@ -8,7 +8,7 @@
 // CHECK-LABEL: @main
 // CHANNEL:       nn.matmul {{.*}}cml.levels = 7 : i64, cml.offsets = array<f64: 0.000000e+00, -1.000000e+00>,
 // CHANNEL-SAME:    cml.scales = array<f64: 1.000000e+00, 1.000000e+00>, cml.weight_limit = 3 : i64,
-// CHANNEL-SAME:    cml.weight_scales = array<f64: 5.000000e-01, 2.000000e+00>}
+// CHANNEL-SAME:    cml.weight_scales = array<f64: 5.000000e-01, 2.000000e+00>, cml.weights = array<i64: 1, -3, -3, 2>}
 // TENSOR:        cml.levels = 15 : i64, cml.offsets = array<f64: -1.000000e+00>, cml.scales = array<f64: 0.5{{3+}}
 // TENSOR-SAME:     cml.weight_limit = 1 : i64, cml.weight_scales = array<f64: 3.2000{{[0-9]*}}>
 func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {

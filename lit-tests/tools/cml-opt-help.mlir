@@ -7,7 +7,7 @@
 // CHECK:      Compiler passes to run
 // CHECK:      --canonicalize
 // CHECK:      --cml-calibrate
-// CHECK-NEXT: --activations=
+// CHECK:      --activations=
 // CHECK:      --calibration=
 // CHECK:      --cml-fold-constants {{.*}} Compute ops whose operands are all constants
 // CHECK:      --cml-nn-to-qnn
