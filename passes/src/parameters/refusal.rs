@@ -54,10 +54,12 @@ struct Nearest {
 /// The error for a plan that no set serves.
 pub(super) fn explain(plan: &Plan, budget: Budget, machine: &Machine) -> SearchError {
     let mut nearest: Option<Nearest> = None;
+    let counts = plan.problem.readings().map(|reading| f64::from(reading.count));
+    let kappas: Vec<f64> = counts.map(|count| single::kappa(budget, count)).collect();
     for big in space::big_dimensions() {
         let ring = Ring::new(big, machine, |_| true);
         for set in most_precise_sets(&ring) {
-            let readers = readers(plan, budget, &ring, set);
+            let readers = readers(plan, &kappas, &ring, set);
             let load = readers.iter().map(Reader::load).fold(1.0, f64::max);
             let (excess, of_inference) = excess(&readers, budget);
             let found = Nearest { load, excess, of_inference, readers };
@@ -79,15 +81,17 @@ fn most_precise_sets<'a>(ring: &'a Ring<'a>) -> impl Iterator<Item = KeySet> + '
     })
 }
 
-fn readers(plan: &Plan, budget: Budget, ring: &Ring, set: KeySet) -> Vec<Reader> {
+/// As one set reads each best; `kappas` are the deviations that each must keep.
+fn readers(plan: &Plan, kappas: &[f64], ring: &Ring, set: KeySet) -> Vec<Reader> {
     let problem = plan.problem;
     let mut variances = vec![ring.fresh; problem.inputs];
     let mut readers = Vec::new();
-    for (group, choices) in problem.groups.iter().zip(&plan.groups) {
+    let (of_groups, of_outputs) = kappas.split_at(problem.groups.len());
+    for ((group, choices), kappa) in problem.groups.iter().zip(&plan.groups).zip(of_groups) {
         let arriving = group.reading.largest(|list| variances[list]);
         let count = f64::from(group.reading.count);
         let of = |candidate: &Candidate| Reader {
-            kappa: single::kappa(budget, count),
+            kappa: *kappa,
             count,
             phases: phases(candidate, arriving, ring, set),
         };
@@ -97,12 +101,12 @@ fn readers(plan: &Plan, budget: Budget, ring: &Ring, set: KeySet) -> Vec<Reader>
         readers.extend(best);
         variances.push(set.variance(ring));
     }
-    for (output, class) in problem.outputs.iter().zip(&plan.outputs) {
+    for ((output, class), kappa) in problem.outputs.iter().zip(&plan.outputs).zip(of_outputs) {
         let slots = class.and_then(|class| plan.slots[class].first().copied()).unwrap_or(output.slots);
         let count = f64::from(output.reading.count);
         let deviation = output.reading.largest(|list| variances[list]).sqrt();
         let phase = Phase { half_room: Spacing::of_slots(slots).torus() / 2.0, lost: 0.0, deviation };
-        readers.push(Reader { kappa: single::kappa(budget, count), count, phases: vec![phase] });
+        readers.push(Reader { kappa: *kappa, count, phases: vec![phase] });
     }
     readers
 }

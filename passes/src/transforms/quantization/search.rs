@@ -271,11 +271,11 @@ mod tests {
 
         #[test]
         fn accumulators_stay_within_their_bits(
-            numbers in prop::collection::vec(-1f32..1.0, 32), bits in 3u32..6,
+            numbers in prop::collection::vec(-1f32..1.0, 32), bits in 8u32..12,
         ) {
             let layers = layers(&numbers);
-            let wish = Wish { accumulator_bits: Some(bits), ..wish(6, Rounding::SecondOrder) };
-            // Of six bits there are too many inputs to try them all: the bound is on the norm.
+            let wish = Wish { accumulator_bits: Some(bits), ..wish(8, Rounding::SecondOrder) };
+            // Of eight bits there are too many inputs to try them all: the bound is on the norm.
             prop_assert!(widest(&search(&layers, &rows(), &wish, &|_| ())) < 1 << bits);
         }
     }

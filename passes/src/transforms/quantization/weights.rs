@@ -74,7 +74,7 @@ pub fn bounded(weights: &[f32], scale: f64, (limit, most): (i64, i64)) -> Vec<i6
     for (count, magnitude) in magnitudes.iter().enumerate() {
         sum += magnitude;
         let next = (sum - most as f64) / (count + 1) as f64;
-        if next < *magnitude {
+        if next <= *magnitude {
             threshold = next;
         }
     }
