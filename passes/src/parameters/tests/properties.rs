@@ -154,9 +154,9 @@ fn options() -> impl Strategy<Value = Options> {
     })
 }
 
-/// The search goes from several starts to what is best near each: for a little less it may find what is a little dearer. The
-/// price of keys is not in the seconds.
-const SLACK: f64 = 0.88;
+/// Windows are offered by a rough price, and the search goes from several starts to what is best near each: for less it may
+/// find what is dearer. The price of keys is not in the seconds.
+const SLACK: f64 = 0.75;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
@@ -176,7 +176,10 @@ proptest! {
     #[test]
     fn asking_for_less_never_costs_more(problem in problems(), log2 in -90.0f64..-10.0, options in options(), index: prop::sample::Index) {
         let seconds = |problem: &Problem, log2| quiet_solve(problem, per_inference(log2), options).seconds;
-        let reference = SLACK * seconds(&problem, log2);
+        // The search of one set is exact.
+        let slack = if options.chains || options.key_sets > 1 { SLACK } else { 1.0 };
+        let found = seconds(&problem, log2);
+        let reference = slack * found;
         prop_assert!(seconds(&problem, log2 - 8.0) >= reference);
         let at = index.index(problem.groups.len());
         let change = |change: fn(&mut Group)| {
@@ -190,7 +193,8 @@ proptest! {
             group.profile.unpadded += transition + 1;
             group.profile.transition = 2 * transition + 1;
         });
-        prop_assert!(seconds(&wider, log2) >= reference);
+        // A class with more slots may suit its narrow readers better.
+        prop_assert!(seconds(&wider, log2) >= SLACK * found);
         let noisier = change(|group| group.reading.rows[0].values_mut().for_each(|norm| *norm *= 3.0));
         prop_assert!(seconds(&noisier, log2) >= reference);
         prop_assert!(seconds(&change(|group| group.reading.count += 50), log2) >= reference);
