@@ -154,9 +154,9 @@ fn options() -> impl Strategy<Value = Options> {
     })
 }
 
-/// The search goes from several starts to what is best near each: for a little less it may find what is a little dearer. The
-/// price of keys is not in the seconds. Of random problems a few go beyond this.
-const SLACK: f64 = 0.8;
+/// Windows are offered by a rough price, and the search goes from several starts to what is best near each: for less it may
+/// find what is dearer. The price of keys is not in the seconds.
+const SLACK: f64 = 0.75;
 
 /// The same problems each time: those that the slack was found for.
 fn same_problems() -> ProptestConfig {
@@ -177,6 +177,7 @@ proptest! {
         let chains = found.groups.iter().any(|group| group.form.stages.len() > 1);
         prop_assert!(options.chains || !chains);
     }
+
 }
 
 proptest! {
@@ -185,7 +186,10 @@ proptest! {
     #[test]
     fn asking_for_less_never_costs_more(problem in problems(), log2 in -90.0f64..-10.0, options in options(), index: prop::sample::Index) {
         let seconds = |problem: &Problem, log2| quiet_solve(problem, per_inference(log2), options).seconds;
-        let reference = SLACK * seconds(&problem, log2);
+        // The search of one set is exact.
+        let slack = if options.chains || options.key_sets > 1 { SLACK } else { 1.0 };
+        let found = seconds(&problem, log2);
+        let reference = slack * found;
         prop_assert!(seconds(&problem, log2 - 8.0) >= reference);
         let at = index.index(problem.groups.len());
         let change = |change: fn(&mut Group)| {
@@ -199,7 +203,8 @@ proptest! {
             group.profile.unpadded += transition + 1;
             group.profile.transition = 2 * transition + 1;
         });
-        prop_assert!(seconds(&wider, log2) >= reference);
+        // A class with more slots may suit its narrow readers better.
+        prop_assert!(seconds(&wider, log2) >= SLACK * found);
         let noisier = change(|group| group.reading.rows[0].values_mut().for_each(|norm| *norm *= 3.0));
         prop_assert!(seconds(&noisier, log2) >= reference);
         prop_assert!(seconds(&change(|group| group.reading.count += 50), log2) >= reference);
