@@ -1,6 +1,7 @@
 //! Blind rotations of ciphertexts under the small key, in lockstep batches.
 
-use super::{KeySet, Switched, TestPolynomial};
+use super::rotations::Rotated;
+use super::{KeySet, Switched};
 use crate::kernels::{Accumulators, Rotation};
 
 /// Scratch of blind rotations: one for each thread.
@@ -25,29 +26,21 @@ impl<'a> BlindRotation<'a> {
 
     /// Rotates a batch through passes over the bootstrapping key, and extracts the constant coefficients.
     ///
-    /// `inputs` has one ciphertext after the other under the small key, `outputs` gets as many under the big key. Every
-    /// ciphertext has a test polynomial of its own, of N 2^extension coefficients.
-    pub(super) fn run(
-        &mut self,
-        extension: u32,
-        inputs: &[u64],
-        polynomials: &[&TestPolynomial],
-        outputs: &mut [u64],
-    ) {
+    /// Every ciphertext has a test polynomial of its own, of N 2^extension coefficients.
+    pub(super) fn run(&mut self, extension: u32, batch: &mut [Rotated<'_>]) {
         let (shapes, kernel) = (self.key.shapes(), self.key.bootstrap());
         let (size, components) = (shapes.polynomial.0, 1usize << extension);
         let log2_positions = (2 * size).ilog2() + extension;
-        let needed = polynomials.len() << extension;
+        let needed = batch.len() << extension;
         let kept = self.accumulators.take().filter(|accumulators| accumulators.count() >= needed);
         let mut accumulators = kept.unwrap_or_else(|| kernel.accumulators(needed));
-        self.switched.resize_with(polynomials.len(), Switched::default);
-        let ciphertexts = self.switched.iter_mut().zip(inputs.chunks_exact(shapes.small.to_lwe_size().0));
-        for (index, ((switched, input), polynomial)) in ciphertexts.zip(polynomials).enumerate() {
-            switched.switch(input, log2_positions);
+        self.switched.resize_with(batch.len(), Switched::default);
+        for (index, (switched, rotated)) in self.switched.iter_mut().zip(batch.iter()).enumerate() {
+            switched.switch(rotated.small, log2_positions);
             for component in 0..components {
                 // The test polynomial, rotated by the body.
                 let start = component + switched.body_position();
-                let body = (0..size).map(|index| polynomial.at((index << extension) + start));
+                let body = (0..size).map(|index| rotated.polynomial.at((index << extension) + start));
                 accumulators.set(index * components + component, body);
             }
         }
@@ -59,8 +52,10 @@ impl<'a> BlindRotation<'a> {
                 kernel.rotate(bit, &mut accumulators, &self.rotations);
             }
         }
-        for (index, output) in outputs.chunks_exact_mut(shapes.big_size().0).enumerate() {
+        for (index, Rotated { polynomial, output, .. }) in batch.iter_mut().enumerate() {
             accumulators.extract_constant(index * components, output);
+            let body = output.last_mut().expect("a ciphertext has a body");
+            *body = body.wrapping_add(polynomial.half_center());
         }
         self.accumulators = Some(accumulators);
     }

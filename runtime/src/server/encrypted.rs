@@ -1,8 +1,10 @@
 //! Execution on ciphertexts.
 
 use super::returns::shorten;
-use super::rotations::{Group, batch_size, rotate_groups};
-use super::{CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, ServerKey};
+use super::rotations::{Class, Rotated, batch_size, rotate_all};
+use super::{
+    BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, ServerKey, TestPolynomial,
+};
 use crate::client::bits;
 use crate::client::encoding::encode;
 use crate::client::shapes::{Shapes, modulus};
@@ -10,7 +12,9 @@ use crate::client::{EncryptedInputs, EncryptedOutputs, SeededList};
 use crate::kernels::{Factors, Tiles};
 use crate::parameters::outputs;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
 
@@ -163,21 +167,10 @@ impl Executor for Encrypted<'_> {
     }
 
     fn bootstraps(&mut self, phases: &[(Phase<'_>, &Lists)]) -> Result<Vec<Vec<Lists>>, Error> {
-        let switched: Vec<Vec<u64>> =
-            phases.iter().map(|(phase, input)| self.switch_keys(phase, input)).collect();
-        let groups: Vec<Group<'_>> = phases
-            .iter()
-            .zip(&switched)
-            .flat_map(|((phase, _), small)| {
-                phase.steps().iter().map(|step| Group {
-                    key: &self.key.sets()[step.bootstrap.key as usize],
-                    set: step.bootstrap.key,
-                    small: small.as_slice(),
-                    polynomials: step.test_polynomials(),
-                    table_of: &step.bootstrap.table_of,
-                    extension: step.bootstrap.extension,
-                })
-            })
+        let switched = self.switch_keys(phases);
+        let polynomials: Vec<Vec<Vec<TestPolynomial>>> = phases
+            .par_iter()
+            .map(|(phase, _)| phase.steps().par_iter().map(BootstrapStep::test_polynomials).collect())
             .collect();
         let mut results: Vec<Vec<Lists>> = phases
             .iter()
@@ -186,31 +179,69 @@ impl Executor for Encrypted<'_> {
                 phase.steps().iter().map(|_| empty()).collect()
             })
             .collect();
-        let outputs = results.iter_mut().flatten().map(|list| list.words.as_mut_slice());
-        rotate_groups(&groups, outputs, self.progress);
+        let mut classes: BTreeMap<Class, Vec<Rotated<'_>>> = BTreeMap::new();
+        let of_phases = phases.iter().zip(&polynomials).zip(&mut results).enumerate();
+        for (index, (((phase, _), polynomials), results)) in of_phases {
+            for ((step, polynomials), result) in phase.steps().iter().zip(polynomials).zip(results) {
+                let tables = step.bootstrap.table_of.iter().cycle();
+                let outputs = result.words.chunks_exact_mut(self.size.0);
+                let of_step = switched.of_phase(index).zip(tables).zip(outputs);
+                let rotated = of_step.map(|((small, table), output)| Rotated {
+                    small,
+                    polynomial: &polynomials[*table as usize],
+                    output,
+                });
+                classes.entry((step.bootstrap.key, step.bootstrap.extension)).or_default().extend(rotated);
+            }
+        }
+        rotate_all(self.key, classes, self.progress);
         Ok(results)
     }
 }
 
+/// Ciphertexts under small keys.
+struct Keyswitched {
+    /// For each set all of them, one after the other, and the size of each.
+    of_set: BTreeMap<u32, (Vec<u64>, usize)>,
+    /// For each phase its set, and which of those of the set are its own.
+    places: Vec<(u32, Range<usize>)>,
+}
+
+impl Keyswitched {
+    fn of_phase(&self, phase: usize) -> impl Iterator<Item = &[u64]> {
+        let (set, place) = &self.places[phase];
+        let (words, size) = &self.of_set[set];
+        words[place.start * size..place.end * size].chunks_exact(*size)
+    }
+}
+
 impl Encrypted<'_> {
-    /// Keyswitches all elements of all samples, with the first entry of each one's table moved to phase 0.
-    fn switch_keys(&self, phase: &Phase<'_>, input: &Lists) -> Vec<u64> {
-        let key = &self.key.sets()[phase.first().bootstrap.key as usize];
-        let (small_size, big_size) = (key.shapes().small.to_lwe_size().0, self.size.0);
-        let count = input.words.len() / big_size;
-        let elements = phase.first().bootstrap.table_of.len();
-        let mut small = vec![0; count * small_size];
-        let batch = batch_size(count, KEYSWITCH_BATCH);
-        let tasks = small.par_chunks_mut(batch * small_size).zip(input.words.par_chunks(batch * big_size));
-        tasks.enumerate().for_each(|(task, (outputs, inputs))| {
-            let inputs: Vec<&[u64]> = inputs.chunks_exact(big_size).collect();
-            key.keyswitch().run(&inputs, outputs);
-            for (index, output) in outputs.chunks_exact_mut(small_size).enumerate() {
-                let body = &mut output[small_size - 1];
-                *body = body.wrapping_add(phase.offset((task * batch + index) % elements));
-            }
+    /// Keyswitches all elements of all samples, with the first entry of each one's table moved to phase 0. One pass over a
+    /// key serves the elements of many phases.
+    fn switch_keys(&self, phases: &[(Phase<'_>, &Lists)]) -> Keyswitched {
+        let mut inputs: BTreeMap<u32, Vec<(&[u64], u64)>> = BTreeMap::new();
+        let mut places = Vec::with_capacity(phases.len());
+        for (phase, input) in phases {
+            let (set, elements) = (phase.first().bootstrap.key, phase.first().bootstrap.table_of.len());
+            let of_set = inputs.entry(set).or_default();
+            let first = of_set.len();
+            let ciphertexts = input.words.chunks_exact(self.size.0).enumerate();
+            of_set.extend(ciphertexts.map(|(index, words)| (words, phase.offset(index % elements))));
+            places.push((set, first..of_set.len()));
+        }
+        let of_set = inputs.into_iter().map(|(set, inputs)| {
+            let kernel = self.key.sets()[set as usize].keyswitch();
+            let (size, batch) = (kernel.output_size(), batch_size(inputs.len(), KEYSWITCH_BATCH));
+            let mut words = vec![0; inputs.len() * size];
+            words.par_chunks_mut(batch * size).zip(inputs.par_chunks(batch)).for_each(|(outputs, inputs)| {
+                kernel.run(&inputs.iter().map(|(words, _)| *words).collect::<Vec<_>>(), outputs);
+                for (output, (_, offset)) in outputs.chunks_exact_mut(size).zip(inputs) {
+                    output[size - 1] = output[size - 1].wrapping_add(*offset);
+                }
+            });
+            (set, (words, size))
         });
-        small
+        Keyswitched { of_set: of_set.collect(), places }
     }
 }
 

@@ -52,6 +52,12 @@ impl KeySet {
         &self.keyswitch
     }
 
+    /// Words of the bootstrapping key that meet an accumulator in one rotation, about.
+    pub(super) fn rotation_cost(&self) -> u64 {
+        let shapes = &self.shapes;
+        (shapes.small.0 * shapes.glwe.0 * shapes.pbs_level.0 * shapes.polynomial.0) as u64
+    }
+
     pub(super) fn bootstrap(&self) -> &BootstrapKernel {
         &self.bootstrap
     }

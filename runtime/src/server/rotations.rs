@@ -1,78 +1,49 @@
 //! All blind rotations of a wave, spread evenly over the threads.
 //!
-//! Lookups of one layer come in groups of different extensions, whose rotations differ in cost by factors of two and more.
-//! One queue for all groups, the expensive ones first, keeps every thread busy until the last of them.
+//! Lookups of one layer come in groups of different sets and extensions, whose rotations differ in cost by factors of two
+//! and more. Rotations of one set and one extension share batches, whatever group they belong to. One queue for all batches,
+//! the expensive ones first, keeps every thread busy until the last of them.
 
 use super::bootstrap::BlindRotation;
-use super::{KeySet, TestPolynomial};
+use super::{KeySet, ServerKey, TestPolynomial};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Most accumulators of one pass over the bootstrapping key, unless a single ciphertext has more: they stay in the second
-/// cache level.
-const LARGEST_PASS: usize = 16;
+/// Most bytes of the accumulators of one pass over a bootstrapping key, unless a single ciphertext has more: they stay in
+/// the second cache level.
+const PASS_BYTES: usize = 1 << 19;
 
-/// Lookups of one step, after the keyswitch.
-pub(super) struct Group<'a> {
-    /// The keys of its set, and the index of that.
-    pub(super) key: &'a KeySet,
-    pub(super) set: u32,
-    /// Ciphertexts under the small key, one after the other: sample by sample, in each the elements.
+/// The key set and the extension of a rotation.
+pub(super) type Class = (u32, u32);
+
+/// One blind rotation.
+pub(super) struct Rotated<'a> {
+    /// The ciphertext under the small key.
     pub(super) small: &'a [u64],
-    /// One for each table.
-    pub(super) polynomials: Vec<TestPolynomial>,
-    /// For each element the index of its table.
-    pub(super) table_of: &'a [u32],
-    /// log2 of the accumulators.
-    pub(super) extension: u32,
+    /// What is rotated.
+    pub(super) polynomial: &'a TestPolynomial,
+    /// Takes the ciphertext under the big key.
+    pub(super) output: &'a mut [u64],
 }
 
-impl Group<'_> {
-    fn polynomial(&self, index: usize) -> &TestPolynomial {
-        &self.polynomials[self.table_of[index % self.table_of.len()] as usize]
-    }
-}
-
-/// Some rotations of one group that run as one batch.
+/// Some rotations of one class that run as one batch.
 struct Task<'a> {
-    group: &'a Group<'a>,
-    /// The first ciphertext.
-    first: usize,
-    small: &'a [u64],
-    outputs: &'a mut [u64],
-}
-
-impl Task<'_> {
+    class: Class,
+    rotations: Vec<Rotated<'a>>,
     /// In words of the bootstrapping key that meet an accumulator, about.
-    fn cost(&self) -> u64 {
-        let shapes = self.group.key.shapes();
-        let parts = (shapes.small.0 * shapes.glwe.0 * shapes.pbs_level.0 * shapes.polynomial.0) as u64;
-        (self.ciphertexts() as u64 * parts) << self.group.extension
-    }
-
-    fn ciphertexts(&self) -> usize {
-        self.outputs.len() / self.group.key.shapes().big_size().0
-    }
+    cost: u64,
 }
 
-/// Rotates all ciphertexts of all groups; `outputs` has one list of ciphertexts under the big key for each group.
-pub(super) fn rotate_groups<'a>(
-    groups: &'a [Group<'a>],
-    outputs: impl Iterator<Item = &'a mut [u64]>,
+/// Does all rotations; `progress` is told how many were finished.
+pub(super) fn rotate_all(
+    key: &ServerKey,
+    classes: BTreeMap<Class, Vec<Rotated<'_>>>,
     progress: &(dyn Fn(usize) + Sync),
 ) {
-    let mut tasks = Vec::new();
-    for (group, outputs) in groups.iter().zip(outputs) {
-        let shapes = group.key.shapes();
-        let (small, big) = (shapes.small.to_lwe_size().0, shapes.big_size().0);
-        let count = outputs.len() / big;
-        let batch = batch_size(count, (LARGEST_PASS >> group.extension).max(1));
-        let parts = group.small.chunks(batch * small).zip(outputs.chunks_mut(batch * big));
-        let task = |(index, (small, outputs))| Task { group, first: index * batch, small, outputs };
-        tasks.extend(parts.enumerate().map(task));
-    }
-    tasks.sort_by_key(|task| std::cmp::Reverse(task.cost()));
+    let mut tasks: Vec<Task<'_>> =
+        classes.into_iter().flat_map(|(class, rotations)| batches(key, class, rotations)).collect();
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.cost));
     let tasks: Vec<Mutex<Option<Task<'_>>>> = tasks.into_iter().map(|task| Mutex::new(Some(task))).collect();
     let next = AtomicUsize::new(0);
     rayon::broadcast(|_| {
@@ -80,27 +51,36 @@ pub(super) fn rotate_groups<'a>(
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             // Each task is taken once, so the lock is free and was never poisoned.
             let Some(mut task) = task.lock().ok().and_then(|mut task| task.take()) else { continue };
-            let finished = task.ciphertexts();
-            rotate(&mut scratch, &mut task);
-            progress(finished);
+            let (set, extension) = task.class;
+            let keys = &key.sets()[set as usize];
+            let scratch = scratch.entry(set).or_insert_with(|| BlindRotation::new(keys));
+            scratch.run(extension, &mut task.rotations);
+            progress(task.rotations.len());
         }
     });
 }
 
-/// Scratch of a thread for each key set.
-type Scratch<'k> = BTreeMap<u32, BlindRotation<'k>>;
-
-fn rotate<'k>(scratch: &mut Scratch<'k>, task: &mut Task<'k>) {
-    let (group, first) = (task.group, task.first);
-    let polynomials: Vec<_> =
-        (first..first + task.ciphertexts()).map(|index| group.polynomial(index)).collect();
-    let scratch = scratch.entry(group.set).or_insert_with(|| BlindRotation::new(group.key));
-    scratch.run(group.extension, task.small, &polynomials, task.outputs);
-    let size = group.key.shapes().big_size().0;
-    for (output, polynomial) in task.outputs.chunks_exact_mut(size).zip(polynomials) {
-        let body = &mut output[size - 1];
-        *body = body.wrapping_add(polynomial.half_center());
+/// Rotations of one class in batches of nearly one size, as many for every thread.
+fn batches<'a>(key: &ServerKey, class: Class, rotations: Vec<Rotated<'a>>) -> Vec<Task<'a>> {
+    let keys = &key.sets()[class.0 as usize];
+    let batch = batch_size(rotations.len(), largest_pass(keys, class.1));
+    let mut rest = rotations.into_iter();
+    let mut tasks = Vec::new();
+    loop {
+        let rotations: Vec<Rotated<'a>> = rest.by_ref().take(batch).collect();
+        if rotations.is_empty() {
+            return tasks;
+        }
+        let cost = (keys.rotation_cost() * rotations.len() as u64) << class.1;
+        tasks.push(Task { class, rotations, cost });
     }
+}
+
+/// Most ciphertexts of one pass.
+fn largest_pass(keys: &KeySet, extension: u32) -> usize {
+    let shapes = keys.shapes();
+    let bytes = (8 * shapes.glwe.0 * shapes.polynomial.0) << extension;
+    (PASS_BYTES / bytes).max(1)
 }
 
 /// Size of batches, at most `largest`, so that every thread gets as many of them as any other.
@@ -117,9 +97,12 @@ mod tests {
     #[test]
     fn batches_are_even() {
         let threads = rayon::current_num_threads();
-        for count in [1, 7, 100, 1000] {
+        for count in [1, 7, 28, 100, 1000] {
             let batch = batch_size(count, 16);
             assert!(batch <= 16 && batch * (count.div_ceil(16 * threads) * threads) >= count);
+            // No thread has more than one ciphertext more than it must, for each of its batches.
+            let rounds = count.div_ceil(batch * threads);
+            assert!(batch * rounds < count.div_ceil(threads) + rounds);
         }
         assert_eq!(batch_size(0, 16), 1);
     }

@@ -10,6 +10,7 @@ use crate::units::Variance;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 
 /// Phases of one sample.
 pub struct Simulated {
@@ -121,8 +122,8 @@ impl BootstrapStep<'_> {
         let log2_positions = self.set.log2_positions(self.bootstrap.extension);
         let spacings = [self.input_spacing, self.bootstrap.spacing];
         let spread = |(index, table)| {
-            TestPolynomial::new(table, self.bootstrap.center(index), spacings, log2_positions)
+            TestPolynomial::new(table, self.bootstrap.center(index as u32), spacings, log2_positions)
         };
-        (0..).zip(&self.bootstrap.tables).map(spread).collect()
+        self.bootstrap.tables.par_iter().enumerate().map(spread).collect()
     }
 }

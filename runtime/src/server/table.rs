@@ -19,19 +19,22 @@ pub struct TestPolynomial {
 /// Entries of a table at their phases.
 struct Entries<'a> {
     table: &'a Table,
-    input_spacing: u128,
+    input_spacing: u64,
     output_spacing: u64,
 }
 
 impl Entries<'_> {
     /// The entry nearest to a phase, and how far away it is.
-    fn nearest(&self, phase: u64) -> (u128, u64) {
-        let (phase, turn) = (u128::from(phase), 1u128 << 64);
-        let last = self.table.values.len().saturating_sub(1) as u128;
-        let slot = ((phase + self.input_spacing / 2) / self.input_spacing).min(last);
-        let to_slot = phase.abs_diff(slot * self.input_spacing);
+    fn nearest(&self, phase: u64) -> (u64, u64) {
+        let last = self.table.values.len().saturating_sub(1) as u64;
+        let (below, above) = (phase / self.input_spacing, phase % self.input_spacing);
+        // A phase in the middle between two entries belongs to the upper one.
+        let slot = (below + u64::from(above >= self.input_spacing - self.input_spacing / 2)).min(last);
+        // Entries lie on less than a turn.
+        let to_slot = phase.abs_diff(slot.wrapping_mul(self.input_spacing));
         // Beyond the last entry the first one may be nearer, a turn further.
-        let (distance, slot) = if turn - phase < to_slot { (turn - phase, 0) } else { (to_slot, slot) };
+        let to_first = phase.wrapping_neg();
+        let (distance, slot) = if phase != 0 && to_first < to_slot { (to_first, 0) } else { (to_slot, slot) };
         let value =
             self.table.values.get(slot as usize).map_or(0, |value| encode(*value, self.output_spacing));
         (distance, value)
@@ -48,7 +51,7 @@ impl TestPolynomial {
         [input_spacing, output_spacing]: [u64; 2],
         log2_positions: u32,
     ) -> Self {
-        let entries = Entries { table, input_spacing: u128::from(input_spacing.max(1)), output_spacing };
+        let entries = Entries { table, input_spacing: input_spacing.max(1), output_spacing };
         let half_center = ((i128::from(center) * i128::from(output_spacing)) >> 1) as u64;
         let coefficient = |index: u64| {
             let phase = index << (64 - log2_positions);
