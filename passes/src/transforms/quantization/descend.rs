@@ -83,13 +83,13 @@ fn improve(
     judge: Judge,
 ) {
     let changes = changes(network, place, wanted, (plan, rounding));
-    take_best(network, place, changes, plan.widest, judge);
+    take_best(network, place, &changes, plan.widest, judge);
 }
 
 fn take_best(
     network: &mut Network<'_>,
     (layer, column): (usize, usize),
-    changes: Vec<Change>,
+    changes: &[Change],
     widest: f64,
     judge: Judge,
 ) {
@@ -179,6 +179,6 @@ fn round_last(network: &mut Network<'_>, (plan, rounding): (&Plan, Rounding), ju
                 shift: 0.0,
             })
             .collect();
-        take_best(network, (last, column), changes, plan.widest, judge);
+        take_best(network, (last, column), &changes, plan.widest, judge);
     }
 }

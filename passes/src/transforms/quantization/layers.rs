@@ -106,7 +106,7 @@ pub fn push(
             let choose = |rounded: Rounded| {
                 let range = range(&steps, wanted, &rounded.integers, target.is_box, plan);
                 let price = if is_read { Reading::new(range, 0.0).milliseconds } else { 0.0 };
-                (range <= plan.widest).then(|| Choice { error: rounded.error * importance, price, rounded })
+                (range <= plan.widest).then_some(Choice { error: rounded.error * importance, price, rounded })
             };
             let mut choices: Vec<Choice> =
                 roundings(wanted, plan.limit, rounding).into_iter().filter_map(choose).collect();

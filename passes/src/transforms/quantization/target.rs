@@ -165,8 +165,8 @@ mod tests {
         steps.dedup();
         assert_eq!(steps.len(), 64);
         let unseen = target.weights.iter().position(|weight| *weight == 0.0).unwrap();
-        for feature in 0..2 {
-            let value = GRIDS[feature].scale * target.steps[(unseen, feature)];
+        for (feature, grid) in GRIDS.iter().enumerate() {
+            let value = grid.scale * target.steps[(unseen, feature)];
             assert!((target.inputs[0][(unseen, feature)] - value).abs() < 1e-12);
         }
         assert!(!Target::new(&layers, &rows(), (&GRIDS, 255), 1000).is_box);
