@@ -171,7 +171,7 @@ fn round_last(network: &mut Network<'_>, (plan, rounding): (&Plan, Rounding), ju
     let last = network.products().len() - 1;
     let moments = Moments::of(network.steps(last), &network.target().weights);
     for (column, wanted) in columns(network, last, plan, &moments, rounding).iter().enumerate() {
-        let changes = roundings(wanted, plan.limit, rounding)
+        let changes: Vec<Change> = roundings(wanted, plan.limit, rounding)
             .iter()
             .map(|rounded| Change {
                 integers: Integers::All(wanted.spread(&rounded.integers, plan.grids.len())),
