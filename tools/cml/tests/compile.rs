@@ -77,7 +77,7 @@ fn a_search_over_weights_can_be_verified() {
     let place = Place::new();
     let network = model("simple10");
     let nodes = r#"{"version": 1, "options": {"node_bits": {"/fc2/Gemm": {"weights": 4}}, "max_accumulator_bits": 6}}"#;
-    place.write("nodes.json", nodes.as_bytes().to_vec());
+    place.write("nodes.json", nodes);
     let calibration = format!("--calibration {}:calibration --effort thorough", data("simple10"));
     place.succeed(&format!(
         "compile {network} {calibration} --config nodes.json --save-config found.json -o searched.cml"
