@@ -209,7 +209,7 @@ def windows(cases):
         ((1, 2, 6, 5), (3, 2, 3, 3), {}),
         ((1, 2, 6, 5), (3, 2, 3, 2), {"strides": [2, 1], "pads": [1, 0, 2, 1]}),
         ((1, 4, 5, 5), (6, 2, 2, 2), {"group": 2, "dilations": [2, 1], "strides": [1, 2]}),
-        ((2, 3, 7), (3, 1, 3), {"group": 3, "auto_pad": "SAME_UPPER", "strides": [2]}),
+        ((1, 3, 7), (3, 1, 3), {"group": 3, "auto_pad": "SAME_UPPER", "strides": [2]}),
         ((1, 1, 7), (2, 1, 4), {"auto_pad": "SAME_LOWER", "kernel_shape": [4]}),
         ((1, 1, 4, 4, 4), (2, 1, 2, 2, 2), {"auto_pad": "VALID"}),
     ]
