@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::graphs::{add_to_inputs, subtract_from_outputs, takes_integers};
-use crate::report::{Predicted, Report};
+use crate::report::{Pruned, Recorded, Report};
 use crate::schedule::Schedule;
 use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Attributes, Function, IrError, expected, module_op, op_name};
@@ -26,6 +26,11 @@ pub const DECLARED_LOWS: &str = "cml.declared_lows";
 pub const DECLARED_HIGHS: &str = "cml.declared_highs";
 /// Attribute of a module: the seconds that the cost table gives for one inference, an f64.
 pub const PREDICTED_SECONDS: &str = "cml.predicted_seconds";
+/// Attribute of a module: the nodes whose weights were pruned, an array of strings.
+pub const PRUNED_NODES: &str = "cml.pruned_nodes";
+/// Attribute of a module: for each of these nodes an `array<i64>` of three: its weights, those that were not 0 before, and those
+/// that are not 0 now.
+pub const PRUNED_WEIGHTS: &str = "cml.pruned_weights";
 /// Attribute of a `tfhe.bootstrap`: the largest width that calibration saw in what its lookup reads, in bits.
 pub const MEASURED_WIDTH: &str = "cml.measured_width";
 /// Attribute of a `tfhe.bootstrap`: the milliseconds that the cost table gives for one element on one core, an f64.
@@ -70,7 +75,8 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
     };
     program.check()?;
     let seconds = optional_f64(root, PREDICTED_SECONDS)?;
-    let report = Report::of(&program, &Predicted { seconds, milliseconds: noted.milliseconds })?;
+    let recorded = Recorded { seconds, milliseconds: noted.milliseconds, pruned: pruned(root)? };
+    let report = Report::of(&program, &recorded)?;
     program.report = report.to_json();
     Ok(program)
 }
@@ -160,6 +166,24 @@ fn optional_f64(root: OperationRef<'_, '_>, name: &'static str) -> Result<Option
         return Ok(None);
     }
     attributes.f64(name).map(Some).map_err(|_| Error::Attribute { name, expected: "a float" })
+}
+
+fn pruned(root: OperationRef<'_, '_>) -> Result<Vec<Pruned>, Error> {
+    let attributes = Attributes(root);
+    if !attributes.has(PRUNED_NODES) {
+        return Ok(Vec::new());
+    }
+    let wrong =
+        |_| Error::Attribute { name: PRUNED_WEIGHTS, expected: "an array<i64> of three for each node" };
+    let (nodes, counts) = (
+        attributes.strings(PRUNED_NODES).map_err(wrong)?,
+        attributes.i64_arrays(PRUNED_WEIGHTS).map_err(wrong)?,
+    );
+    let of = |(node, counts): (String, &[i64])| {
+        let count = |index: usize| counts.get(index).map_or(0, |count| count.unsigned_abs());
+        Pruned { node, weights: count(0), before: count(1), after: count(2) }
+    };
+    Ok(nodes.into_iter().zip(counts).map(of).collect())
 }
 
 fn declared(root: OperationRef<'_, '_>) -> Result<Vec<DeclaredRange>, Error> {

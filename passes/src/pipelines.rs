@@ -53,7 +53,7 @@ pub const SIMPLIFY: Pipeline = Pipeline {
 pub const QUANTIZE: Pipeline = Pipeline {
     name: "cml-quantize",
     summary: "Quantize a float network after training",
-    passes: &["cml-calibrate", "cml-insert-quantizers", "canonicalize", "cse"],
+    passes: &["cml-prune", "cml-calibrate", "cml-insert-quantizers", "canonicalize", "cse"],
 };
 
 /// Quantized integers, client and server apart.

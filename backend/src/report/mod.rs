@@ -54,6 +54,22 @@ pub struct Report {
     pub output_bytes: u64,
     /// What the cost table gives for one inference; `None` where the program was made without one.
     pub predicted_seconds: Option<f64>,
+    /// What pruning did, by product; nothing where nothing was pruned.
+    #[serde(default)]
+    pub pruned: Vec<Pruned>,
+}
+
+/// What pruning did to the weights of one product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// The ONNX node.
+    pub node: String,
+    /// How many weights it has.
+    pub weights: u64,
+    /// How many of them were not 0 before.
+    pub before: u64,
+    /// How many are not 0 now.
+    pub after: u64,
 }
 
 /// Lookups of one node that are done in the same way.
@@ -134,27 +150,29 @@ pub struct Parameters {
     pub eval_key_bytes: u64,
 }
 
-/// What a cost table says of a program; nothing of it can be computed from the program itself.
+/// What the compilation knew and the program itself does not say: predictions of a cost table, and what became of the network.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Predicted {
+pub struct Recorded {
     /// Seconds of one inference on all threads of the machine.
     pub seconds: Option<f64>,
     /// Milliseconds of one element on one core, by number of the lookup and position of the stage among its stages.
     pub milliseconds: BTreeMap<(u32, usize), f64>,
+    /// What pruning did, by product.
+    pub pruned: Vec<Pruned>,
 }
 
 impl Report {
-    /// The report of a program; all numbers but the predicted times are computed from the program itself.
+    /// The report of a program; all numbers but what is recorded are computed from the program itself.
     ///
     /// # Errors
     /// [`Error`] for a program without client or server, or with numbers that cannot be assessed.
-    pub fn of(program: &Program, predicted: &Predicted) -> Result<Self, Error> {
+    pub fn of(program: &Program, recorded: &Recorded) -> Result<Self, Error> {
         let client = program.client.as_ref().ok_or(Invalid::Missing { what: "client" })?;
         let server = program.server.as_ref().ok_or(Invalid::Missing { what: "server" })?;
         let sets = &client.parameters;
         let summary = summarize(&client.events, sets)?;
         let readings = Reading::all(server)?;
-        let lookups = readings.values().map(|readings| Lookup::of(readings, client, &summary, predicted));
+        let lookups = readings.values().map(|readings| Lookup::of(readings, client, &summary, recorded));
         let mut lookups = lookups.collect::<Result<Vec<_>, _>>()?;
         let time: Option<f64> = lookups.iter().map(Lookup::all_milliseconds).sum();
         for lookup in &mut lookups {
@@ -184,20 +202,22 @@ impl Report {
             eval_key_bytes: key_sets::eval_key_bytes(sets),
             input_bytes: input_bytes(client),
             output_bytes: output_bytes(client),
-            predicted_seconds: predicted.seconds,
+            predicted_seconds: recorded.seconds,
+            pruned: recorded.pruned.clone(),
         })
     }
 
-    /// The report of a program, with the predicted times of the one that it carries.
+    /// The report of a program, with what the one that it carries says of predicted times and of pruning.
     ///
     /// # Errors
     /// As [`Self::of`].
     pub fn stored_in(program: &Program) -> Result<Self, Error> {
-        // Only predicted times are taken from the file: everything else follows from what is checked on load.
+        // Only what cannot be computed is taken from the file: everything else follows from what is checked on load.
         let stored: Option<Self> = serde_json::from_str(&program.report).ok();
-        let predicted = stored.map_or_else(Predicted::default, |report| Predicted {
+        let predicted = stored.map_or_else(Recorded::default, |report| Recorded {
             seconds: report.predicted_seconds,
             milliseconds: report.lookups.iter().flat_map(Lookup::predicted).collect(),
+            pruned: report.pruned,
         });
         Self::of(program, &predicted)
     }
@@ -242,7 +262,7 @@ impl Lookup {
         readings: &[Reading<'_>],
         client: &Client,
         summary: &Summary,
-        predicted: &Predicted,
+        recorded: &Recorded,
     ) -> Result<Self, Error> {
         let missing = || Invalid::Missing { what: "failure event of a lookup" };
         let (mut stages, mut seen) = (Vec::new(), BTreeMap::new());
@@ -260,7 +280,7 @@ impl Lookup {
                 noise_std_log2: found.variance.log2_std_dev(),
                 shares_phase,
                 p_error_log2: finite(found.probability),
-                milliseconds: predicted.milliseconds.get(&(bootstrap.lookup, position)).copied(),
+                milliseconds: recorded.milliseconds.get(&(bootstrap.lookup, position)).copied(),
             });
         }
         let Reading { bootstrap, event, .. } = readings.first().ok_or_else(missing)?;

@@ -146,9 +146,10 @@ fn program() -> Program {
     Program { client: Some(client), server: Some(server), ..Program::default() }
 }
 
-fn predicted() -> Predicted {
+fn predicted() -> Recorded {
     let milliseconds = [((0, 0), 7.5), ((1, 0), 4.25), ((1, 1), 12.0), ((2, 0), 4.25), ((2, 1), 4.0)];
-    Predicted { seconds: Some(0.187), milliseconds: BTreeMap::from(milliseconds) }
+    let pruned = vec![Pruned { node: "/fc2/Gemm".to_owned(), weights: 40, before: 38, after: 12 }];
+    Recorded { seconds: Some(0.187), milliseconds: BTreeMap::from(milliseconds), pruned }
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn tables_for_people() {
 
 #[test]
 fn object_for_programs() {
-    let report = Report::of(&program(), &Predicted::default()).unwrap();
+    let report = Report::of(&program(), &Recorded::default()).unwrap();
     insta::assert_json_snapshot!(report, {
         ".**.p_error_log2" => insta::rounded_redaction(3),
         ".**.share_of_p_error" => insta::rounded_redaction(3),
@@ -197,13 +198,13 @@ fn the_slowest_lookups_come_first() {
     let report = Report::of(&program(), &predicted()).unwrap();
     let shares: Vec<f64> = report.lookups.iter().filter_map(|lookup| lookup.share_of_time).collect();
     assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 && shares[0] > shares[1]);
-    let slow = Predicted { milliseconds: BTreeMap::from([((1, 0), 90.0), ((1, 1), 9.0)]), ..predicted() };
+    let slow = Recorded { milliseconds: BTreeMap::from([((1, 0), 90.0), ((1, 1), 9.0)]), ..predicted() };
     let text = Report::of(&program(), &slow).unwrap().to_string();
     assert!(!text.contains("see --input-range"), "nothing is known of the other lookups: {text}");
 }
 
 #[test]
-fn only_predicted_times_are_taken_from_the_file() {
+fn only_what_cannot_be_computed_is_taken_from_the_file() {
     let mut program = program();
     let mut stored = Report::of(&program, &predicted()).unwrap();
     stored.security_bits = 500.0;
@@ -212,5 +213,5 @@ fn only_predicted_times_are_taken_from_the_file() {
     let found = Report::stored_in(&program).unwrap();
     assert_eq!(found, Report::of(&program, &predicted()).unwrap());
     program.report = "damaged".to_owned();
-    assert_eq!(Report::stored_in(&program).unwrap(), Report::of(&program, &Predicted::default()).unwrap());
+    assert_eq!(Report::stored_in(&program).unwrap(), Report::of(&program, &Recorded::default()).unwrap());
 }

@@ -1,6 +1,6 @@
 //! The report as tables for people, 80 columns wide.
 
-use super::{Lookup, Parameters, Report};
+use super::{Lookup, Parameters, Pruned, Report};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use std::fmt::{Display, Formatter};
@@ -43,6 +43,14 @@ impl Report {
         row("bootstraps", format!("{} an inference", self.bootstraps_per_inference));
         row("widest accumulator", format!("{} bits", self.max_accumulator_bits));
         row("widest output", format!("{} bits", self.max_output_bits));
+        if !self.pruned.is_empty() {
+            let sum = |count: fn(&Pruned) -> u64| self.pruned.iter().map(count).sum::<u64>();
+            let (before, after) = (sum(|pruned| pruned.before), sum(|pruned| pruned.after));
+            row(
+                "pruned",
+                format!("{} of {before} weights went, {after} are left", before.saturating_sub(after)),
+            );
+        }
         row("evaluation key", bytes(self.eval_key_bytes));
         row("encrypted input", format!("{} a sample", bytes(self.input_bytes)));
         row("encrypted output", format!("{} a sample", bytes(self.output_bytes)));

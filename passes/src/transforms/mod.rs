@@ -8,6 +8,7 @@ pub mod fuse_float_chains;
 pub mod infer_ranges;
 pub mod insert_quantizers;
 pub mod parametrize;
+pub mod prune;
 pub mod quantization;
 mod rewrite;
 pub mod rewrite_fhe;

@@ -56,6 +56,7 @@ pub(crate) enum Command {
 const COMPILE_EXAMPLES: &str = "Examples:
   cml compile model.onnx --calibration calib.npy --bits 3 -o model.cml
   cml compile model.onnx --calibration data.npz:calibration[0:500] --bits inputs=4,weights=3,activations=3 -o model.cml
+  cml compile model.onnx --calibration calib.npy --prune 30 -o pruned.cml
   cml compile two.onnx --calibration a=a.npy --calibration b=b.npy --input-range a=-1:1 --p-error 2^-64 -o two.cml
   cml compile quantized.onnx -o model.cml                  (a network that brings its own quantizers)
   cml compile model.onnx --calibration calib.npy --emit fhe -o model.mlir && cml compile model.mlir -o model.cml";
@@ -82,6 +83,9 @@ pub(crate) struct CompileArguments {
     /// Bits of the widest sum that a lookup reads; weights are made smaller where it takes that
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1..=16))]
     pub(crate) max_accumulator_bits: Option<u32>,
+    /// Keep the K largest weights of each neuron, and no others; narrower sums, and no training to make up for it
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) prune: Option<u32>,
     /// Failure probability of one whole inference [default: 2^-40]; 2^-128 where the server may learn results
     #[arg(long, value_name = "P")]
     pub(crate) p_error: Option<Probability>,

@@ -146,6 +146,9 @@ pub(crate) struct Options {
     /// Of post-training quantization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) effort: Option<Effort>,
+    /// Weights of each neuron that are not 0, before post-training quantization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prune: Option<u32>,
     /// Failure budget of one inference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) p_error_log2: Option<f64>,

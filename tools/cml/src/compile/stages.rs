@@ -19,6 +19,8 @@ use melior::Context;
 use melior::ir::Module;
 use std::path::PathBuf;
 
+/// The first pass: recorded quantizers are those of the pruned network.
+const PRUNE: &str = "cml-prune";
 /// The pass after which the quantizers are found, and before which they are recorded.
 const INSERT: &str = "cml-insert-quantizers";
 
@@ -114,6 +116,10 @@ impl<'c> Compiler<'c> {
     }
 
     fn quantize(&mut self) -> Result<()> {
+        let keep = self.settings.configuration.options.prune;
+        if let Some(keep) = keep {
+            self.run(&format!("{PRUNE}{{keep={keep}}}"))?;
+        }
         let needed = products(&self.source.module)?;
         let mut found = 0;
         for product in &needed {
@@ -123,10 +129,17 @@ impl<'c> Compiler<'c> {
         if count == 0 {
             // The network brought all of its quantizers: scales of another one are no part of this program.
             self.settings.configuration.products.clear();
+            if keep.is_some() {
+                bail!(
+                    "--prune: the network brings its own quantizers; prune it before it is trained with them"
+                );
+            }
             return Ok(());
         }
-        let at = QUANTIZE.passes.iter().position(|pass| *pass == INSERT).unwrap_or(0);
-        let (find, insert) = QUANTIZE.passes.split_at(at);
+        let after =
+            |name: &'static str| QUANTIZE.passes.iter().skip_while(move |pass| **pass != name).copied();
+        let find: Vec<&str> = after(PRUNE).skip(1).take_while(|pass| *pass != INSERT).collect();
+        let insert: Vec<&str> = after(INSERT).collect();
         if !self.settings.calibration.is_empty() {
             (self.announce)("calibrating");
             self.check_calibration()?;
@@ -297,6 +310,6 @@ mod tests {
 
     #[test]
     fn recording_stands_between_finding_and_inserting() {
-        assert!(QUANTIZE.passes.contains(&INSERT) && QUANTIZE.passes[0] == "cml-calibrate");
+        assert!(QUANTIZE.passes.starts_with(&[PRUNE, "cml-calibrate", INSERT]));
     }
 }
