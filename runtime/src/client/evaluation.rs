@@ -10,9 +10,10 @@ use crate::program::message::ParameterSet;
 use std::path::Path;
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed, Seeder};
 use tfhe::core_crypto::prelude::{
-    Container, GlweSecretKey, SeededLweBootstrapKey, SeededLweKeyswitchKey,
-    generate_seeded_lwe_keyswitch_key, par_generate_seeded_lwe_bootstrap_key,
+    Container, GlweSecretKey, LweSecretKey, PlaintextList, SeededLweBootstrapKey, SeededLweKeyswitchKey,
+    par_encrypt_seeded_lwe_ciphertext_list, par_generate_seeded_lwe_bootstrap_key,
 };
+use zeroize::Zeroizing;
 
 /// What the server needs to compute on ciphertexts; holds no secret. Masks are seeds: a fraction of the size.
 pub struct EvaluationKey {
@@ -103,7 +104,7 @@ impl Bodies {
             keyswitch_seed: randomness.seed().0,
         };
         let (big, small) = (secret.big_secret(), secret.small_secret(index));
-        let glwe = GlweSecretKey::from_container(big.into_container(), Shapes::new(set).polynomial);
+        let glwe = GlweSecretKey::from_container(big.as_ref(), Shapes::new(set).polynomial);
         par_generate_seeded_lwe_bootstrap_key(
             &small,
             &glwe,
@@ -111,10 +112,12 @@ impl Bodies {
             gaussian(set.glwe_std_dev),
             randomness,
         );
-        generate_seeded_lwe_keyswitch_key(
-            &secret.big_secret(),
+        // The generator of `tfhe` for these keys runs on one core; that of lists, which they are, runs on all.
+        par_encrypt_seeded_lwe_ciphertext_list(
             &small,
-            &mut keyswitch_key(bodies.keyswitch.as_mut_slice(), set, bodies.keyswitch_seed),
+            &mut keyswitch_key(bodies.keyswitch.as_mut_slice(), set, bodies.keyswitch_seed)
+                .as_mut_seeded_lwe_ciphertext_list(),
+            &PlaintextList::from_container(keyswitch_plaintexts(&big, set).as_slice()),
             gaussian(set.lwe_std_dev),
             randomness,
         );
@@ -152,6 +155,14 @@ impl Bodies {
             keyswitch_seed: seed(16),
         }
     }
+}
+
+/// What a keyswitching key encrypts: each bit of the big key at the weight of each level, the last level first.
+fn keyswitch_plaintexts(big: &LweSecretKey<&[u64]>, set: &ParameterSet) -> Zeroizing<Vec<u64>> {
+    let weights: Vec<u64> =
+        (1..=set.ks_level).rev().map(|level| 1 << (64 - set.ks_base_log * level)).collect();
+    let bits = big.as_ref().iter();
+    Zeroizing::new(bits.flat_map(|bit| weights.iter().map(move |weight| bit * weight)).collect())
 }
 
 /// Rounds bodies to multiples of `2^dropped`.
