@@ -4,6 +4,7 @@
 //! Embedding takes two calls: [`register`] in the caller's process, and [`pipelines::run`] on the caller's module.
 
 pub mod analysis;
+pub mod bits;
 pub mod conversions;
 mod egraph;
 pub mod framework;

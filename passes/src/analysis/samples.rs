@@ -1,4 +1,4 @@
-//! Calibration data as samples of a graph's inputs.
+//! Arrays of files as samples of a graph's inputs.
 
 use crate::framework::PassError;
 use cml_runtime::arrays::ArraySource;
@@ -8,22 +8,22 @@ use ndarray::{ArrayD, Axis, Dimension};
 
 /// Loads samples for the inputs of a graph. `spec` is a file for the only input, or `name=FILE` for each, separated by `;`; a FILE
 /// is `x.npy` or `data.npz:name`, rows as `[a:b]`. The first axis counts samples; what follows has the shape of the input without
-/// its leading axis of extent 1.
+/// its leading axis of extent 1. `what` names the data in errors: `calibration data`.
 ///
 /// # Errors
 /// [`PassError::Model`] that names the input: no data, none for this input, another shape, other counts, not finite.
-pub fn samples(ports: &[Port], spec: &str) -> Result<Vec<Vec<Value>>, PassError> {
+pub fn samples(what: &str, ports: &[Port], spec: &str) -> Result<Vec<Vec<Value>>, PassError> {
     let mut arrays = Vec::new();
     for port in ports {
-        let array = source_of(port, ports, spec)?.load_floats()?;
-        check(port, &array)?;
+        let array = source_of(what, port, ports, spec)?.load_floats()?;
+        check(what, port, &array)?;
         arrays.push(array);
     }
     let count = arrays.first().map_or(0, |array| array.len_of(Axis(0)));
     for (port, array) in ports.iter().zip(&arrays) {
         if array.len_of(Axis(0)) != count {
             let message = format!(
-                "calibration data has {} samples, that of {} has {count}",
+                "{what} has {} samples, that of {} has {count}",
                 array.len_of(Axis(0)),
                 ports[0].name
             );
@@ -35,32 +35,32 @@ pub fn samples(ports: &[Port], spec: &str) -> Result<Vec<Vec<Value>>, PassError>
         .collect()
 }
 
-fn source_of(port: &Port, ports: &[Port], spec: &str) -> Result<ArraySource, PassError> {
+fn source_of(what: &str, port: &Port, ports: &[Port], spec: &str) -> Result<ArraySource, PassError> {
     let problem = |message: String| PassError::Model { node: port.name.clone(), message };
     let parts: Vec<&str> = spec.split(';').map(str::trim).filter(|part| !part.is_empty()).collect();
     let named = parts.iter().find_map(|part| part.strip_prefix(port.name.as_str())?.strip_prefix('='));
     let text = match (named, &parts[..]) {
         (Some(text), _) => text,
         (None, [text]) if ports.len() == 1 => text,
-        _ => return Err(problem(format!("no calibration data for this input: expected {}=FILE", port.name))),
+        _ => return Err(problem(format!("no {what} for this input: expected {}=FILE", port.name))),
     };
     text.parse().map_err(|error| problem(format!("{error}")))
 }
 
-fn check(port: &Port, array: &ArrayD<f32>) -> Result<(), PassError> {
+fn check(what: &str, port: &Port, array: &ArrayD<f32>) -> Result<(), PassError> {
     let problem = |message: String| Err(PassError::Model { node: port.name.clone(), message });
     let expected: Vec<usize> = port.shape.iter().skip(1).map(|extent| *extent as usize).collect();
     let found = array.shape();
     if found.is_empty() || found[1..] != expected[..] {
         return problem(format!(
-            "calibration data has shape {found:?}, expected [samples, ..] with {expected:?} for each sample"
+            "{what} has shape {found:?}, expected [samples, ..] with {expected:?} for each sample"
         ));
     }
     if found[0] == 0 {
-        return problem("calibration data has no samples".to_owned());
+        return problem(format!("{what} has no samples"));
     }
     if let Some((index, value)) = array.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        return problem(format!("calibration data is not finite: {value} at {:?}", index.slice()));
+        return problem(format!("{what} is not finite: {value} at {:?}", index.slice()));
     }
     Ok(())
 }

@@ -25,12 +25,12 @@ use super::quantization::layers::Rounding;
 use super::quantization::scores::{agreement, centred};
 use super::quantization::search::{Bits, Wish, quantized_outputs, search};
 use super::quantization::weights::{bounded, least_squares_scale, max_scale};
-use super::quantization::{ProductQuantizers, Weights, is_quantized};
+use super::quantization::{ProductQuantizers, Weights, is_quantized, values_after_products};
 use crate::analysis::observe::{Observed, numbered_graph, observe};
 use crate::analysis::samples::samples;
 use crate::framework::{Message, Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse, tell};
 use cml_dialects::interpret::graph;
-use cml_dialects::ir::{Function, expected, key, module_op, node_name, op_name, operand, operands, result};
+use cml_dialects::ir::{Function, expected, key, module_op, node_name, op_name, operand, result};
 use cml_dialects::nn::MAIN;
 use cml_runtime::reference::Value as Tensor;
 use cml_runtime::reference::message::Port;
@@ -38,7 +38,7 @@ use melior::Context;
 use melior::ir::{Module, Operation, OperationRef, Value};
 use ndarray::Array2;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Fewer samples than this are worth a warning.
 const FEW_SAMPLES: usize = 10;
@@ -176,7 +176,7 @@ impl Pass for Calibrate {
         products.iter().for_each(|product| ProductQuantizers::erase(product.op));
         self.check_nodes(&products)?;
         let ports = graph(main)?.inputs;
-        let samples = samples(&ports, &self.samples)?;
+        let samples = samples("calibration data", &ports, &self.samples)?;
         check_samples(&ports, &samples)?;
         let observed = observe(main, &inputs, &samples)?;
         for product in &products {
@@ -247,17 +247,17 @@ struct Product<'c, 'a> {
 }
 
 fn products<'c, 'a>(main: Function<'c, 'a>) -> Result<Vec<Product<'c, 'a>>, PassError> {
+    let hidden = values_after_products(main)?;
     let mut products = Vec::new();
-    let mut after_product = BTreeSet::new();
     for op in main.ops() {
-        let depends = operands(op).into_iter().any(|value| after_product.contains(&key(value)));
-        let is_product = op_name(op) == "nn.matmul";
-        if is_product && !is_quantized(operand(op, 0)?) {
+        if op_name(op) == "nn.matmul" && !is_quantized(operand(op, 0)?) {
             let input = operand(op, 0)?;
-            products.push(Product { op, input, weights: Weights::of(op)?, is_first: !depends });
-        }
-        if depends || is_product || op_name(op) == "nn.gemm" {
-            after_product.insert(key(result(op)?));
+            products.push(Product {
+                op,
+                input,
+                weights: Weights::of(op)?,
+                is_first: !hidden.contains(&key(input)),
+            });
         }
     }
     Ok(products)

@@ -89,7 +89,8 @@ impl InferRanges {
             return Ok(BTreeMap::new());
         }
         let client = graph(Function::named(module, CLIENT_IN)?)?;
-        let samples = crate::analysis::samples::samples(&client.inputs, &self.calibration)?;
+        let samples =
+            crate::analysis::samples::samples("calibration data", &client.inputs, &self.calibration)?;
         let server = Function::named(module, SERVER)?;
         observe(server, samples.len() as u64, |index| Ok(client.run(&samples[index as usize])?))
     }

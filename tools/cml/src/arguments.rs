@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::compile::options::{Bits, Effort, Granularity, InputRange, Probability};
+use crate::compile::options::{Bits, Effort, Granularity, InputRange, Probability, Share};
 use crate::compile::source::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cml_runtime::arrays::ArraySource;
@@ -57,6 +57,7 @@ const COMPILE_EXAMPLES: &str = "Examples:
   cml compile model.onnx --calibration calib.npy --bits 3 -o model.cml
   cml compile model.onnx --calibration data.npz:calibration[0:500] --bits inputs=4,weights=3,activations=3 -o model.cml
   cml compile model.onnx --calibration calib.npy --prune 30 -o pruned.cml
+  cml compile model.onnx --calibration calib.npy --max-loss 2% --validation x.npy --labels y.npy --save-config best.json -o model.cml
   cml compile two.onnx --calibration a=a.npy --calibration b=b.npy --input-range a=-1:1 --p-error 2^-64 -o two.cml
   cml compile quantized.onnx -o model.cml                  (a network that brings its own quantizers)
   cml compile model.onnx --calibration calib.npy --emit fhe -o model.mlir && cml compile model.mlir -o model.cml";
@@ -86,6 +87,8 @@ pub(crate) struct CompileArguments {
     /// Keep the K largest weights of each neuron, and no others; narrower sums, and no training to make up for it
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) prune: Option<u32>,
+    #[command(flatten)]
+    pub(crate) search: SearchArguments,
     /// Failure probability of one whole inference [default: 2^-40]; 2^-128 where the server may learn results
     #[arg(long, value_name = "P")]
     pub(crate) p_error: Option<Probability>,
@@ -116,6 +119,32 @@ pub(crate) struct CompileArguments {
     /// Run the network's function before and after each pass that promises to keep it
     #[arg(long)]
     pub(crate) check_semantics: bool,
+}
+
+/// The search for bits.
+#[derive(Args)]
+#[command(next_help_heading = "Search for bits")]
+pub(crate) struct SearchArguments {
+    /// Find the bits of each layer for the fastest program whose accuracy on the validation samples is at least this: 0.87 or 87%
+    #[arg(
+        long, value_name = "SHARE", requires = "validation", requires = "labels",
+        conflicts_with_all = ["max_loss", "bits"]
+    )]
+    pub(crate) accuracy_target: Option<Share>,
+    /// The same for at most this loss against float: of accuracy where there are labels, else the share of samples whose largest
+    /// result is another one, which is stricter: 2% or 0.02
+    #[arg(long, value_name = "SHARE", requires = "validation", conflicts_with = "bits")]
+    pub(crate) max_loss: Option<Share>,
+    /// Samples that the search decides by, other ones than those of calibration; as --calibration
+    #[arg(long, value_name = "[NAME=]ARRAY")]
+    pub(crate) validation: Vec<String>,
+    /// The class of each validation sample
+    #[arg(long, value_name = "ARRAY", value_parser = source, requires = "validation")]
+    pub(crate) labels: Option<ArraySource>,
+    /// Standard errors of the measured loss that are kept from the limit, so that it holds for other samples too; 0 to trust the
+    /// validation samples alone
+    #[arg(long, value_name = "ERRORS", default_value_t = 1.64, value_parser = margin)]
+    pub(crate) margin: f64,
 }
 
 #[derive(Args)]
@@ -276,6 +305,11 @@ pub(crate) struct VerifyArguments {
     /// The cost table that it was compiled with, if that was not the one shipped
     #[arg(long, value_name = "FILE")]
     pub(crate) machine: Option<PathBuf>,
+}
+
+fn margin(text: &str) -> Result<f64, String> {
+    let margin = text.parse::<f64>().ok().filter(|margin| (0.0..=10.0).contains(margin));
+    margin.ok_or_else(|| "expected a number between 0 and 10".to_owned())
 }
 
 fn source(text: &str) -> Result<ArraySource, cml_runtime::arrays::Error> {

@@ -216,7 +216,7 @@ fn first_rows(array: &Value, limit: Option<usize>) -> Value {
     }
 }
 
-fn labels(source: &ArraySource, limit: Option<usize>) -> Result<Vec<i64>> {
+pub(crate) fn labels(source: &ArraySource, limit: Option<usize>) -> Result<Vec<i64>> {
     let labels = source.load_integers()?;
     if labels.ndim() == 0 || labels.len() != labels.len_of(Axis(0)) {
         bail!("{source} has shape {:?}, expected one label for each sample", labels.shape());
@@ -225,7 +225,7 @@ fn labels(source: &ArraySource, limit: Option<usize>) -> Result<Vec<i64>> {
 }
 
 /// The class of each sample: the integer that the network gives, or the index of its largest float.
-fn classes(output: &Value) -> Result<Vec<i64>> {
+pub(crate) fn classes(output: &Value) -> Result<Vec<i64>> {
     let several = "labels are compared with the index of the largest result, or with an integer";
     match output {
         Value::I64(classes) if classes.ndim() > 0 && classes.len() == classes.len_of(Axis(0)) => {

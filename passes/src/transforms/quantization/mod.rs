@@ -21,12 +21,13 @@ use crate::framework::{PassError, model_error};
 use cml_dialects::ffi::{remove_attribute, set_attribute};
 use cml_dialects::interpret::is_movement;
 use cml_dialects::ir::{
-    Attributes, Make, argument_number, defining_op, describe, expected, op_name, operand, operands, shape_of,
-    tensor_shape,
+    Attributes, Function, IrError, Make, argument_number, defining_op, describe, expected, key, op_name,
+    operand, operands, result, shape_of, tensor_shape,
 };
 use cml_dialects::nn::constant_floats;
 use melior::Context;
 use melior::ir::{OperationRef, Value, ValueLike};
+use std::collections::BTreeSet;
 
 /// Attribute of `nn.matmul`: the real numbers that become 0, one for each index of the input's last axis, or one for all.
 pub const OFFSETS: &str = "cml.offsets";
@@ -322,6 +323,21 @@ pub fn is_quantized(value: Value<'_, '_>) -> bool {
         op_name(op) == "nn.fake_quantize"
             || (is_movement(op) && !operands(op).is_empty() && operands(op).into_iter().all(is_quantized))
     })
+}
+
+/// The values, by [`key`], that a matrix product has gone into.
+///
+/// # Errors
+/// [`IrError`] for an op without a result.
+pub fn values_after_products(main: Function<'_, '_>) -> Result<BTreeSet<usize>, IrError> {
+    let mut found = BTreeSet::new();
+    for op in main.ops() {
+        let depends = operands(op).into_iter().any(|value| found.contains(&key(value)));
+        if depends || matches!(op_name(op).as_str(), "nn.matmul" | "nn.gemm") {
+            found.insert(key(result(op)?));
+        }
+    }
+    Ok(found)
 }
 
 /// Where the quantizer of a product's input is missing.

@@ -3,6 +3,7 @@
 pub(crate) mod configuration;
 pub(crate) mod diagnostics;
 pub(crate) mod options;
+mod search;
 pub(crate) mod source;
 pub(crate) mod stages;
 
@@ -25,7 +26,10 @@ use std::path::Path;
 /// Compiles a model and writes the program, or the module at a level.
 pub(crate) fn compile(arguments: &CompileArguments) -> Result<()> {
     cml_passes::set_check_semantics(arguments.check_semantics);
-    let settings = settings(arguments)?;
+    let mut settings = settings(arguments)?;
+    if let Some(target) = search::target(&arguments.search) {
+        settings = search::search(&arguments.model, settings, &arguments.search, target)?;
+    }
     let save = arguments.save_config.as_deref();
     match arguments.emit {
         None => {
@@ -61,15 +65,24 @@ fn with_compiler<T>(
     settings: Settings,
     work: impl FnOnce(Compiler<'_>) -> Result<T>,
 ) -> Result<T> {
+    let stages = progress::Stages::start();
+    stages.observe_passes();
+    with_announced(model, settings, &|stage| stages.announce(stage), work)
+}
+
+/// A compiler in a context of its own, that tells its stages.
+fn with_announced<T>(
+    model: &Path,
+    settings: Settings,
+    announce: &dyn Fn(&str),
+    work: impl FnOnce(Compiler<'_>) -> Result<T>,
+) -> Result<T> {
     cml_passes::register();
     let context = cml_dialects::context();
     let diagnostics = Diagnostics::of(&context);
-    let stages = progress::Stages::start();
-    stages.observe_passes();
-    stages.announce("reading the model");
+    announce("reading the model");
     let source = source::load(&context, &diagnostics, model, &settings.configuration.options.dims)?;
-    let announce = |stage: &str| stages.announce(stage);
-    work(Compiler::new(&context, &diagnostics, (source, settings), &announce))
+    work(Compiler::new(&context, &diagnostics, (source, settings), announce))
 }
 
 /// The options of the command line, over those of a configuration file.

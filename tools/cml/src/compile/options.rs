@@ -84,6 +84,17 @@ pub(crate) enum Effort {
     Thorough,
 }
 
+impl Effort {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Normal => "normal",
+            Self::Thorough => "thorough",
+        }
+    }
+}
+
 /// log2 of a probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Probability(pub(crate) f64);
@@ -94,6 +105,22 @@ impl FromStr for Probability {
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = || "expected 2^-40, or a number between 0 and 1".to_owned();
         probability(text)?.map(|log2| Self(log2.0)).ok_or_else(expected)
+    }
+}
+
+/// A share of all samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Share(pub(crate) f64);
+
+impl FromStr for Share {
+    type Err = String;
+
+    /// `2%`, or `0.02`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, unit) = text.trim().strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+        let share = number.trim().parse::<f64>().ok().map(|number| number / unit);
+        let share = share.filter(|share| (0.0..=1.0).contains(share));
+        share.map(Self).ok_or_else(|| "expected 2%, or a number between 0 and 1".to_owned())
     }
 }
 
@@ -176,12 +203,7 @@ impl Options {
             text.push_str(&format!(" granularity={name}"));
         }
         if let Some(effort) = self.effort {
-            let name = match effort {
-                Effort::Fast => "fast",
-                Effort::Normal => "normal",
-                Effort::Thorough => "thorough",
-            };
-            text.push_str(&format!(" effort={name}"));
+            text.push_str(&format!(" effort={}", effort.name()));
         }
         if let Some(bits) = self.max_accumulator_bits {
             text.push_str(&format!(" accumulator-bits={bits}"));
@@ -234,6 +256,18 @@ mod tests {
         assert_eq!(parse("4"), Ok(Bits { inputs: 4, weights: 4, activations: 4 }));
         assert_eq!(parse("weights=2, inputs=8"), Ok(Bits { inputs: 8, weights: 2, activations: 3 }));
         for text in ["", "1", "17", "weights=1", "3,4", "biases=3", "inputs=x"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_are_read_in_percent_or_not() {
+        let parse = |text: &str| text.parse::<Share>().map(|share| share.0);
+        assert_eq!(
+            [parse("2%"), parse("0.87"), parse("100 %"), parse("0")].map(Result::ok),
+            [Some(0.02), Some(0.87), Some(1.0), Some(0.0)]
+        );
+        for text in ["", "%", "2", "-1%", "nan", "101%"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -6,11 +6,12 @@ use super::source::{Level, Source};
 use anyhow::{Result, anyhow, bail};
 use cml_backend::{DECLARED_HIGHS, DECLARED_LOWS, Provenance, encrypted_graph, program_of, quantized_graph};
 use cml_dialects::ffi::set_attribute;
-use cml_dialects::ir::{Function, Make, module_op, node_name};
+use cml_dialects::ir::{Attributes, Function, Make, module_op, node_name};
 use cml_dialects::nn::MAIN;
 use cml_dialects::qnn::CLIENT_IN;
 use cml_passes::parameters::Machine;
 use cml_passes::pipelines::{self, QUANTIZE, SIMPLIFY, TO_FHE, TO_QNN, TO_TFHE};
+use cml_passes::transforms::parametrize::PREDICTED_SECONDS;
 use cml_passes::transforms::quantization::{ProductQuantizers, missing_quantizer};
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::program::message::Program;
@@ -23,6 +24,9 @@ use std::path::PathBuf;
 const PRUNE: &str = "cml-prune";
 /// The pass after which the quantizers are found, and before which they are recorded.
 const INSERT: &str = "cml-insert-quantizers";
+
+/// The pass that predicts seconds.
+const PARAMETRIZE: &str = "cml-parametrize";
 
 /// What a compilation needs beside the model.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +58,11 @@ impl<'c> Compiler<'c> {
         announce: &'c dyn Fn(&str),
     ) -> Self {
         Self { context, diagnostics, source, settings, quantized: None, announce }
+    }
+
+    /// Where the module is.
+    pub(crate) fn level(&self) -> Level {
+        self.source.level
     }
 
     /// The module as it is.
@@ -219,13 +228,27 @@ impl<'c> Compiler<'c> {
             self.quantized = Some(encrypted_graph(&self.source.module)?);
         }
         (self.announce)("searching for parameters");
+        self.run(&TO_TFHE.text_with(&[(PARAMETRIZE, self.parametrize()?)]))?;
+        self.source.level = Level::Tfhe;
+        Ok(())
+    }
+
+    /// Options of the pass that searches for parameters.
+    fn parametrize(&self) -> Result<String> {
         let mut options = self.settings.configuration.options.parametrize();
         if let Some(path) = &self.settings.machine {
             options.push_str(&format!(" machine={}", quoted(&path.to_string_lossy())?));
         }
-        self.run(&TO_TFHE.text_with(&[("cml-parametrize", options.trim().to_owned())]))?;
-        self.source.level = Level::Tfhe;
-        Ok(())
+        Ok(options.trim().to_owned())
+    }
+
+    /// Predicted seconds of one inference; `None` where no parameters serve.
+    pub(crate) fn predicted_seconds(mut self) -> Result<Option<f64>> {
+        self.lower_to(Level::Fhe)?;
+        match self.run(&format!("{PARAMETRIZE}{{{}}}", self.parametrize()?)) {
+            Ok(()) => Ok(Attributes(module_op(&self.source.module)).f64(PREDICTED_SECONDS).ok()),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Refuses a declared range of an input that the network does not have.

@@ -1,0 +1,313 @@
+//! The search for the bits of each layer: what its choices decide on validation samples, and what they cost.
+
+use super::configuration::{Configuration, Product, products};
+use super::options::{Effort, NodeBits, Options};
+use super::source::Level;
+use super::stages::{Compiler, Settings};
+use super::with_announced;
+use crate::arguments::SearchArguments;
+use crate::predict::{classes, labels};
+use crate::progress;
+use anyhow::{Result, anyhow, bail};
+use cml_dialects::ir::{Function, key, module_op, node_name, operand};
+use cml_dialects::nn::MAIN;
+use cml_passes::analysis::samples::samples;
+use cml_passes::bits::{self, Evaluator, Goal, Kind, Outcome, Point, Score, Space, Target, Trial, front};
+use cml_passes::framework::semantics::Meaning;
+use cml_passes::transforms::quantization::values_after_products;
+use cml_runtime::output::print;
+use cml_runtime::reference::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// What is asked for; `None` where no search is.
+pub(super) fn target(arguments: &SearchArguments) -> Option<Target> {
+    let goal = match (arguments.accuracy_target, arguments.max_loss) {
+        (Some(accuracy), _) => Goal::Accuracy(accuracy.0),
+        (None, Some(loss)) => Goal::Loss(loss.0),
+        (None, None) => return None,
+    };
+    Some(Target { goal, margin: arguments.margin })
+}
+
+/// The settings with the bits of the fastest configuration that keeps the target; prints what there was to choose from.
+pub(super) fn search(
+    model: &Path,
+    settings: Settings,
+    arguments: &SearchArguments,
+    target: Target,
+) -> Result<Settings> {
+    let stages = progress::Stages::start();
+    // One note for each candidate would be many.
+    cml_passes::set_observer(|_| ());
+    stages.announce("searching bits: reading the network");
+    super::stages::machine(&settings)?;
+    let (layers, validation) = read(model, &settings, arguments)?;
+    let count = validation.float.len();
+    if target.fewest_samples().is_none_or(|fewest| count < fewest) {
+        let fewest = target.fewest_samples().map_or("more".to_owned(), |fewest| fewest.to_string());
+        bail!(
+            "{count} validation samples are too few for {}: it takes {fewest}, or a smaller --margin",
+            goal(target)
+        );
+    }
+    if layers.space.kinds.is_empty() {
+        return unsearched(model, settings, &validation, target);
+    }
+    if settings.calibration.is_empty() {
+        bail!("a search for bits needs --calibration, to find the scales of each choice");
+    }
+    let evaluator = Candidates {
+        model,
+        settings: &settings,
+        layers: &layers,
+        validation: &validation,
+        found: Mutex::default(),
+    };
+    let outcome = bits::search(&layers.space, &target, &evaluator, &|text| stages.announce(text))?;
+    drop(stages);
+    let Some(best) = &outcome.best else { return Err(nothing_keeps(&layers, &outcome, target)) };
+    print(&table(&layers, &outcome, best, target))?;
+    let options = evaluator.options(&best.point);
+    Ok(Settings { configuration: Configuration { options, ..settings.configuration.clone() }, ..settings })
+}
+
+/// What a network has to choose.
+struct Layers {
+    /// Its products, in order: the node, and where the bits of its inputs and of its weights are in a point.
+    products: Vec<(String, usize, usize)>,
+    /// Ways to look for scales.
+    efforts: Vec<Effort>,
+    space: Space,
+}
+
+/// What decisions are held against.
+struct Validation {
+    samples: Vec<Vec<Value>>,
+    float: Vec<i64>,
+    labels: Option<Vec<i64>>,
+}
+
+fn read(model: &Path, settings: &Settings, arguments: &SearchArguments) -> Result<(Layers, Validation)> {
+    // The network as it was trained is what the loss is against.
+    let mut trained = settings.clone();
+    trained.configuration.options.prune = None;
+    with_announced(model, trained, &|_| (), |mut compiler| {
+        if compiler.level() != Level::Nn {
+            bail!(
+                "a search for bits needs the network in floats: give the ONNX file, or a module at level nn"
+            );
+        }
+        compiler.lower_to(Level::Nn)?;
+        let meaning = Meaning::of(module_op(compiler.module()))?;
+        let spec = arguments.validation.join(";");
+        let samples = samples("validation data", meaning.inputs(), &spec)?;
+        let float = decided(&meaning, &samples)?;
+        let labels = arguments.labels.as_ref().map(|source| labels(source, None)).transpose()?;
+        if let Some(labels) = &labels
+            && labels.len() != samples.len()
+        {
+            bail!("there are {} labels for {} validation samples", labels.len(), samples.len());
+        }
+        let given = settings.configuration.options.effort;
+        let efforts = given.map_or(vec![Effort::Normal, Effort::Thorough], |effort| vec![effort]);
+        Ok((layers(&compiler, efforts)?, Validation { samples, float, labels }))
+    })
+}
+
+fn layers(compiler: &Compiler<'_>, efforts: Vec<Effort>) -> Result<Layers> {
+    let hidden = values_after_products(Function::named(module_op(compiler.module()), MAIN)?)?;
+    let mut kinds = Vec::new();
+    let mut place_of_value = BTreeMap::new();
+    let mut found: Vec<(String, usize, usize)> = Vec::new();
+    for product in products(compiler.module())? {
+        let (name, value) = (node_name(product), key(operand(product, 0)?));
+        // Configurations name nodes: those of one name have the same bits.
+        let same =
+            found.iter().find(|(other, ..)| *other == name).map(|(_, inputs, weights)| (*inputs, *weights));
+        let inputs = same.map(|(inputs, _)| inputs).or_else(|| place_of_value.get(&value).copied());
+        let inputs = inputs.unwrap_or_else(|| {
+            kinds.push(if hidden.contains(&value) { Kind::Activations } else { Kind::Inputs });
+            kinds.len() - 1
+        });
+        place_of_value.insert(value, inputs);
+        let weights = same.map(|(_, weights)| weights).unwrap_or_else(|| {
+            kinds.push(Kind::Weights);
+            kinds.len() - 1
+        });
+        found.push((name, inputs, weights));
+    }
+    let space = Space { kinds, variants: efforts.len() };
+    Ok(Layers { products: found, efforts, space })
+}
+
+/// The class of each sample.
+fn decided(meaning: &Meaning, samples: &[Vec<Value>]) -> Result<Vec<i64>> {
+    let mut found = Vec::new();
+    for outputs in meaning.run(samples)? {
+        let first = outputs.first().ok_or_else(|| anyhow!("the network has no output"))?;
+        found.extend(classes(first)?);
+    }
+    if found.len() != samples.len() {
+        bail!(
+            "the network decides {} times for {} samples, expected once for each",
+            found.len(),
+            samples.len()
+        );
+    }
+    Ok(found)
+}
+
+/// Choices, and the quantizers that were found for those that have a score.
+struct Candidates<'a> {
+    model: &'a Path,
+    settings: &'a Settings,
+    layers: &'a Layers,
+    validation: &'a Validation,
+    found: Mutex<BTreeMap<Point, Vec<Product>>>,
+}
+
+impl Candidates<'_> {
+    fn options(&self, point: &Point) -> Options {
+        let of = |(node, inputs, weights): &(String, usize, usize)| {
+            let bits = |at: usize| Some(point.bits[at]);
+            (node.clone(), NodeBits { inputs: bits(*inputs), weights: bits(*weights) })
+        };
+        Options {
+            bits: None,
+            node_bits: self.layers.products.iter().map(of).collect(),
+            effort: Some(self.layers.efforts[point.variant]),
+            ..self.settings.configuration.options.clone()
+        }
+    }
+}
+
+impl Evaluator for Candidates<'_> {
+    type Error = anyhow::Error;
+
+    fn score(&self, point: &Point) -> Result<Score> {
+        let configuration = Configuration { options: self.options(point), ..Configuration::default() };
+        let settings = Settings { configuration, ..self.settings.clone() };
+        let (score, products) = with_announced(self.model, settings, &|_| (), |mut compiler| {
+            let score = self.validation.score(&mut compiler)?;
+            Ok((score, compiler.configuration().products.clone()))
+        })?;
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(point.clone(), products);
+        Ok(score)
+    }
+
+    fn seconds(&self, point: &Point) -> Result<Option<f64>> {
+        let products = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(point).cloned();
+        let products = products.unwrap_or_default();
+        let configuration =
+            Configuration { options: self.options(point), products, ..Configuration::default() };
+        let settings = Settings { configuration, calibration: Vec::new(), ..self.settings.clone() };
+        with_announced(self.model, settings, &|_| (), |compiler| compiler.predicted_seconds())
+    }
+}
+
+impl Validation {
+    /// What the integers of a network decide.
+    fn score(&self, compiler: &mut Compiler<'_>) -> Result<Score> {
+        compiler.lower_to(Level::Qnn)?;
+        let found = decided(&Meaning::of(module_op(compiler.module()))?, &self.samples)?;
+        Ok(Score::of(&found, &self.float, self.labels.as_deref()))
+    }
+}
+
+/// A network that brings all of its quantizers has nothing to choose: it keeps the target or does not.
+fn unsearched(model: &Path, settings: Settings, validation: &Validation, target: Target) -> Result<Settings> {
+    let score =
+        with_announced(model, settings.clone(), &|_| (), |mut compiler| validation.score(&mut compiler))?;
+    let seconds = with_announced(model, settings.clone(), &|_| (), |compiler| compiler.predicted_seconds())?;
+    let found = described(&Trial { point: Point { bits: Vec::new(), variant: 0 }, score, seconds });
+    if !target.keeps(&score) {
+        bail!(
+            "the network brings its own quantizers, there is nothing to search, and it misses {}: {found}",
+            goal(target)
+        );
+    }
+    print(&format!(
+        "the network brings its own quantizers, there is nothing to search; it keeps {}: {found}\n",
+        goal(target)
+    ))?;
+    Ok(settings)
+}
+
+fn goal(target: Target) -> String {
+    let goal = match target.goal {
+        Goal::Accuracy(least) => format!("an accuracy of at least {:.1} %", 100.0 * least),
+        Goal::Loss(most) => format!("a loss of at most {:.1} %", 100.0 * most),
+    };
+    format!("{goal}, {} standard errors away", target.margin)
+}
+
+fn described(trial: &Trial) -> String {
+    let Trial { score, seconds, .. } = trial;
+    let seconds =
+        seconds.map_or("no parameters serve it".to_owned(), |seconds| format!("predicted {seconds:.2} s"));
+    format!(
+        "accuracy {:.1} %, loss {:.1} +- {:.1} %, {seconds}",
+        100.0 * score.accuracy(),
+        100.0 * score.loss(),
+        100.0 * score.standard_error()
+    )
+}
+
+impl Layers {
+    /// Bits of inputs and weights of each product.
+    fn bits(&self, point: &Point) -> String {
+        let of = |(_, inputs, weights): &(String, usize, usize)| {
+            format!("{}/{}", point.bits[*inputs], point.bits[*weights])
+        };
+        let effort = self.efforts[point.variant].name();
+        self.products.iter().map(of).chain([effort.to_owned()]).collect::<Vec<_>>().join(" ")
+    }
+
+    fn names(&self) -> String {
+        self.products.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn nothing_keeps(layers: &Layers, outcome: &Outcome, target: Target) -> anyhow::Error {
+    let kept = outcome.trials.iter().filter(|trial| target.keeps(&trial.score)).count();
+    let best = outcome.nearest(&target).map_or(String::new(), |trial| {
+        let (bits, names) = (layers.bits(&trial.point), layers.names());
+        format!("; the best one: {}, with bits {bits} for inputs/weights of {names}", described(trial))
+    });
+    let help = if kept == 0 {
+        "allow more loss, a smaller --margin, or give more samples for calibration and validation"
+    } else {
+        "those that do have sums too wide for any parameters: allow more loss, or a larger failure probability"
+    };
+    anyhow!(
+        "of {} configurations that were tried none keeps {} with parameters that serve it{best}. {help}",
+        outcome.trials.len(),
+        goal(target)
+    )
+}
+
+/// The configurations that no other beats, and which one is taken.
+fn table(layers: &Layers, outcome: &Outcome, best: &Trial, target: Target) -> String {
+    let kept = outcome.trials.iter().filter(|trial| target.keeps(&trial.score)).count();
+    let mut text = format!(
+        "{} configurations tried, {kept} keep {}\n  seconds  accuracy             loss  bits of inputs/weights: {}\n",
+        outcome.trials.len(),
+        goal(target),
+        layers.names()
+    );
+    for trial in front(&outcome.trials, &target) {
+        let score = &trial.score;
+        text += &format!(
+            "{:>9.3} {:>7.1} % {:>6.1} +- {:>4.1} %  {}{}\n",
+            trial.seconds.unwrap_or(f64::NAN),
+            100.0 * score.accuracy(),
+            100.0 * score.loss(),
+            100.0 * score.standard_error(),
+            layers.bits(&trial.point),
+            if trial.point == best.point { "  <- taken" } else { "" }
+        );
+    }
+    text
+}
