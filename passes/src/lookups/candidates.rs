@@ -5,9 +5,11 @@ use super::{Form, Kind, Profile, Spread, Window, fold, nearest, steps, zones};
 use std::collections::BTreeMap;
 
 /// Forms of one plan that are offered.
-const OFFERED: usize = 24;
+const OFFERED: usize = 16;
 /// Ways to read a window that are tried, within a longer plan.
-const WITHIN: usize = 16;
+const WITHIN: usize = 8;
+/// Folds of one plan.
+const MOST_FOLDS: usize = 3;
 /// A coarse reading that tells more parts of the range apart than this costs more than the next stage saves.
 const MOST_PARTS: f64 = 128.0;
 /// A window of more slots is not read directly.
@@ -25,31 +27,58 @@ enum Reading {
     Lattice,
 }
 
-/// The forms that serve a profile with at most `available` slots in half the torus.
+/// The forms that serve a profile.
 ///
 /// Of each plan (which stages, in which order) some dozens of windows: those that cost least in some circumstances, and those
-/// that differ most from them, at the slots that they need and at those that there are. A form that needs fewer slots than there are serves as well. Keys and
-/// extensions are left to be chosen. The same arguments give the same list.
-#[must_use]
-pub fn candidates(profile: &Profile, available: u64) -> Vec<Form> {
-    let mut all = Vec::new();
-    let mut windows = Windows { step: 1, known: BTreeMap::new() };
-    for plan in plans(profile) {
-        windows.coarser(plan.len());
-        let mut found = windows.forms(profile, &plan, None);
-        found.retain(|form| form.slots <= available);
-        let least = found.iter().map(|form| form.slots).min();
-        found = best(found, None, OFFERED);
-        if least.is_some_and(|least| available > least && available / 4 <= least) {
-            let mut filling = windows.forms(profile, &plan, Some(available));
-            filling.retain(|form| form.slots <= available);
-            found.extend(best(filling, Some(available), OFFERED / 2));
-        }
-        found.sort();
-        found.dedup();
-        all.extend(found);
+/// that differ most from them. Keys and extensions are left to be chosen. The same arguments give the same list.
+pub struct Candidates {
+    profile: Profile,
+    windows: Windows,
+    /// Each plan with its forms, at the slots that they need.
+    plans: Vec<(Vec<Reading>, Vec<Form>)>,
+}
+
+impl Candidates {
+    /// Those of one profile.
+    #[must_use]
+    pub fn new(profile: &Profile) -> Self {
+        let mut windows = Windows::default();
+        let forms = |plan: Vec<Reading>| {
+            let forms = windows.forms(profile, &plan, step(&plan), None);
+            (plan, forms)
+        };
+        let plans = plans(profile).into_iter().map(forms).collect();
+        Self { profile: profile.clone(), windows, plans }
     }
-    all
+
+    /// The forms for at most this many slots in half the torus: at the slots that they need, and at those that there are. A
+    /// form that needs fewer slots than there are serves as well.
+    pub fn within(&mut self, available: u64) -> Vec<Form> {
+        let mut all = Vec::new();
+        for (plan, forms) in &self.plans {
+            let fitting: Vec<Form> = forms.iter().filter(|form| form.slots <= available).cloned().collect();
+            let Some(least) = fitting.iter().map(|form| form.slots).min() else { continue };
+            let mut found = best(fitting, None, OFFERED);
+            if available > least && available / 4 <= least {
+                let mut filling = self.windows.forms(&self.profile, plan, step(plan), Some(available));
+                filling.retain(|form| form.slots <= available);
+                found.extend(best(filling, Some(available), OFFERED / 2));
+            }
+            found.sort();
+            found.dedup();
+            all.extend(found);
+        }
+        all
+    }
+}
+
+/// Tolerances that are tried differ by one part in this many: the more windows a plan has, the fewer of each.
+fn step(plan: &[Reading]) -> u64 {
+    match plan.len() {
+        0 | 1 => 24,
+        2 => 12,
+        _ => 4,
+    }
 }
 
 /// The plans that may be worth it: every fold narrows the range.
@@ -70,7 +99,7 @@ fn plans(profile: &Profile) -> Vec<Vec<Reading>> {
         let Some(apart) = apart.filter(|apart| *apart >= 2) else { continue };
         let before = usize::from(profile.range / 4 * 3 > profile.transition);
         for before in 0..=before {
-            for after in 0..=folds(apart / 3).min(2 - before) {
+            for after in 0..=folds(apart / 3).min(MOST_FOLDS - before) {
                 plans.push(fold(before).chain([reading]).chain(fold(after)).collect());
             }
         }
@@ -84,30 +113,21 @@ fn folds(parts: u64) -> usize {
 }
 
 /// The forms of the parts of plans, as far as they were asked for.
+#[derive(Default)]
 struct Windows {
-    /// Tolerances that are tried differ by one part in this many.
-    step: u64,
-    known: BTreeMap<(Vec<Reading>, Profile), Vec<Form>>,
+    known: BTreeMap<(u64, Vec<Reading>, Profile), Vec<Form>>,
 }
 
 impl Windows {
-    /// The more windows a plan has, the fewer of each are tried.
-    fn coarser(&mut self, windows: usize) {
-        let step = [24, 24, 12, 6][windows.min(3)];
-        if self.step != step {
-            *self = Self { step, known: BTreeMap::new() };
-        }
-    }
-
     /// The forms of one plan: windows that need the slots that the range needs, or fill those that there are.
-    fn forms(&mut self, profile: &Profile, plan: &[Reading], available: Option<u64>) -> Vec<Form> {
+    fn forms(&mut self, profile: &Profile, plan: &[Reading], step: u64, available: Option<u64>) -> Vec<Form> {
         let Some((reading, rest)) = plan.split_first() else {
             return Form::new(profile, &[Kind::Direct { tolerance: 0 }]).into_iter().collect();
         };
         let mut found = Vec::new();
-        for tolerance in tolerances(profile, *reading, self.step) {
+        for tolerance in tolerances(profile, *reading, step) {
             let Some(prepared) = prepared(profile, *reading, tolerance) else { continue };
-            for form in self.within(&prepared, rest) {
+            for form in self.within(&prepared, rest, step) {
                 let rest_of: Vec<Kind> = form.stages.iter().map(|stage| stage.kind).collect();
                 let with = |ratio| sequence(profile, *reading, Window { ratio, tolerance }, &rest_of);
                 let Some(one) = with(1) else { continue };
@@ -126,15 +146,15 @@ impl Windows {
     }
 
     /// How a window may be read.
-    fn within(&mut self, profile: &Profile, plan: &[Reading]) -> Vec<Form> {
+    fn within(&mut self, profile: &Profile, plan: &[Reading], step: u64) -> Vec<Form> {
         if plan.is_empty() {
-            let mut direct = self.forms(profile, plan, None);
+            let mut direct = self.forms(profile, plan, step, None);
             direct.retain(|form| form.slots <= WIDEST_WINDOW);
             return direct;
         }
-        let key = (plan.to_vec(), profile.clone());
+        let key = (step, plan.to_vec(), profile.clone());
         if !self.known.contains_key(&key) {
-            let found = best(self.forms(profile, plan, None), None, WITHIN);
+            let found = best(self.forms(profile, plan, step, None), None, WITHIN);
             self.known.insert(key.clone(), found);
         }
         self.known[&key].clone()

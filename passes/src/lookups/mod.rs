@@ -1,6 +1,6 @@
 //! Forms of a lookup: which chain of bootstraps and sums gives a table's value.
 //!
-//! Pure numbers, no IR. A [`Profile`] says what a form depends on in a table; [`candidates`] lists the forms that serve it;
+//! Pure numbers, no IR. A [`Profile`] says what a form depends on in a table; [`Candidates`] lists the forms that serve it;
 //! the search of parameters chooses one by its [`StageDemand`]s, and fills in the keys; [`Form::nodes`] makes the chain for
 //! one table. `README.md` beside this file says how the forms work, and how one more is added.
 
@@ -22,7 +22,7 @@ mod text;
 mod verify;
 mod zones;
 
-pub use candidates::candidates;
+pub use candidates::Candidates;
 pub use demand::{At, StageDemand};
 pub use error::{ParseFormError, Unfit};
 pub use nearest::Spread;

@@ -60,7 +60,8 @@ impl<'a> Chooser<'a> {
         Self { plan, supply, kappa, bounds: Bounds::new(supply), known: BTreeMap::new() }
     }
 
-    /// Nanoseconds of all lookups where all lists have the narrowest spacing, and all results one bound on their noise.
+    /// Nanoseconds of all lookups where all results have one bound on their noise, before spacings and bounds are changed one
+    /// at a time.
     pub(super) fn estimate(&mut self) -> Option<f64> {
         let levels = self.supply.levels();
         let best = self.best_level(&levels, None);
@@ -69,16 +70,44 @@ impl<'a> Chooser<'a> {
 
     fn best_level(&mut self, levels: &[f64], spacings: Option<&[usize]>) -> Option<(State, f64)> {
         let mut best = None;
-        for level in 0..levels.len() {
-            let start = spacings.map_or_else(|| vec![0; self.plan.slots.len()], <[usize]>::to_vec);
-            let state = State { spacings: start, levels: vec![level; self.plan.groups.len()] };
+        for (number, level) in levels.iter().enumerate() {
+            let spacings = spacings.map_or_else(|| self.cheapest_spacings(*level), <[usize]>::to_vec);
+            let state = State { spacings, levels: vec![number; self.plan.groups.len()] };
             self.take_if_better(&mut best, state, levels);
         }
         best
     }
 
+    /// For each class the spacing at which its readers cost least, where every result is a sum of two of this variance.
+    fn cheapest_spacings(&mut self, level: f64) -> Vec<usize> {
+        (0..self.plan.slots.len()).map(|class| self.cheapest_spacing(class, level)).collect()
+    }
+
+    fn cheapest_spacing(&mut self, class: usize, level: f64) -> usize {
+        let Plan { problem, slots, reads, .. } = self.plan;
+        let fresh = self.supply.fresh();
+        let variance = |list: usize| if list < problem.inputs { fresh } else { 2.0 * level };
+        let mut best = (0, f64::INFINITY);
+        for spacing in 0..slots[class].len() {
+            let mut cost = 0.0;
+            for (number, group) in
+                problem.groups.iter().enumerate().filter(|(number, _)| reads[*number] == class)
+            {
+                let pick = self.pick(number, spacing, group.reading.largest(variance), level);
+                cost += f64::from(group.reading.count) * pick.map_or(f64::INFINITY, |pick| pick.cost);
+                if cost >= best.1 {
+                    break;
+                }
+            }
+            if cost < best.1 {
+                best = (spacing, cost);
+            }
+        }
+        best.0
+    }
+
     /// Forms for all groups; `None` where some cannot be read. The search begins with these spacings, or
-    /// with the narrowest.
+    /// with those that are cheapest where all results are alike.
     pub(super) fn choose(&mut self, spacings: Option<&[usize]>) -> Option<Choice> {
         let levels = self.supply.levels();
         let groups = self.plan.groups.len();

@@ -1,15 +1,16 @@
 //! What the search may choose from: for each class of lists its spacings, for each group its forms at each of them.
 
-use super::{Options, Problem};
-use crate::lookups::{Form, Profile, candidates};
+use super::{Group, Options, Problem};
+use crate::lookups::{Candidates, Form, Profile};
 use cml_runtime::units::Spacing;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// A spacing of half the torus is no signed 64-bit number.
 const LEAST_SLOTS: u64 = 2;
 
 /// Most spacings of a class with several readers that are looked at.
-const MAX_SPACINGS: usize = 10;
+const MAX_SPACINGS: usize = 7;
 
 /// What a stage asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,26 +84,26 @@ pub(super) struct Plan<'a> {
     pub(super) outputs: Vec<Option<usize>>,
 }
 
-/// Forms of a profile, made once.
-struct Forms {
-    chains: bool,
-    known: BTreeMap<(String, u64), Vec<Form>>,
-}
-
-impl Forms {
-    fn of(&mut self, profile: &Profile, available: u64) -> &[Form] {
-        let chains = self.chains;
-        self.known.entry((format!("{profile:?}"), available)).or_insert_with(|| {
-            let mut forms = candidates(profile, available);
-            forms.retain(|form| chains || form.stages().len() == 1);
-            forms
-        })
-    }
-}
+/// Half-torus slots beyond which no reading of a whole table keeps any budget.
+const WIDEST_TABLE: u64 = 1 << 13;
 
 /// Room that a form may want beyond the range of its input.
 fn with_room(profile: &Profile) -> u64 {
     profile.range.saturating_add(profile.range / 2).saturating_add(16)
+}
+
+/// Slots at the multiple of a spacing at which a value is read: so many times, that it has the room that a form may want.
+fn available(profile: &Profile, slots: u64) -> u64 {
+    let multiple = slots.div_ceil(with_room(profile));
+    Some(slots / multiple.max(1))
+        .filter(|slots| *slots >= profile.range)
+        .unwrap_or_else(|| slots.min(with_room(profile)))
+}
+
+/// Those of the forms that the search may use.
+fn allowed(mut forms: Vec<Form>, options: Options) -> Vec<Form> {
+    forms.retain(|form| options.chains || form.stages.len() == 1);
+    forms
 }
 
 impl<'a> Plan<'a> {
@@ -113,30 +114,40 @@ impl<'a> Plan<'a> {
             problem.groups.iter().map(|group| class_of(&group.reading).unwrap_or(0)).collect();
         let outputs: Vec<Option<usize>> =
             problem.outputs.iter().map(|output| class_of(&output.reading)).collect();
-        let mut forms = Forms { chains: options.chains, known: BTreeMap::new() };
-        let mut slots = vec![Vec::new(); classes.len()];
-        let mut groups: Vec<Choices> = vec![Vec::new(); problem.groups.len()];
-        for class in 0..classes.len() {
-            let readers: Vec<usize> = (0..reads.len()).filter(|group| reads[*group] == class).collect();
+        let mut offers: Vec<Candidates> =
+            problem.groups.par_iter().map(|group| Candidates::new(&group.profile)).collect();
+        let roomy = |(group, offer): (&Group, &mut Candidates)| {
+            allowed(offer.within(with_room(&group.profile)), options)
+        };
+        let forms: Vec<Vec<Form>> = problem.groups.par_iter().zip(&mut offers).map(roomy).collect();
+        let alone = |class: usize| {
+            let readers = reads.iter().filter(|read| **read == class).count();
+            readers == 1 && !outputs.contains(&Some(class))
+        };
+        let of_class = |class: usize| {
+            let readers = (0..reads.len()).filter(|group| reads[*group] == class);
+            let readers = readers.map(|group| (&problem.groups[group].profile, &forms[group][..]));
             let decrypted = problem.outputs.iter().zip(&outputs).filter(|(_, read)| **read == Some(class));
-            let decrypted = decrypted.map(|(output, _)| output.slots).max();
-            if let ([alone], None) = (&readers[..], decrypted) {
-                let profile = &problem.groups[*alone].profile;
-                let found = forms.of(profile, with_room(profile)).iter();
-                let own = found.map(|form| Candidate::new(form.clone(), form.slots().max(LEAST_SLOTS)));
-                groups[*alone] = vec![own.collect()];
-                continue;
+            let decrypted = decrypted.map(|(output, _)| output.slots).max().unwrap_or(0).max(LEAST_SLOTS);
+            if alone(class) { Vec::new() } else { spacings(readers, decrypted) }
+        };
+        let slots: Vec<Vec<u64>> = (0..classes.len()).map(of_class).collect();
+        let choices = |(group, offer): (usize, &mut Candidates)| {
+            let own = |form: &Form| Candidate::new(form.clone(), form.slots().max(LEAST_SLOTS));
+            if alone(reads[group]) {
+                return vec![forms[group].iter().map(own).collect()];
             }
-            slots[class] = spacings(problem, &readers, decrypted.unwrap_or(0).max(LEAST_SLOTS), &mut forms);
-            for group in readers {
-                let profile = &problem.groups[group].profile;
-                let at = |slots: &u64| {
-                    let found = forms.of(profile, (*slots).min(with_room(profile)));
-                    found.iter().map(|form| Candidate::new(form.clone(), *slots)).collect()
-                };
-                groups[group] = slots[class].iter().map(at).collect();
-            }
-        }
+            let profile = &problem.groups[group].profile;
+            let mut known: BTreeMap<u64, Vec<Form>> = BTreeMap::new();
+            let at = |slots: &u64| {
+                let available = available(profile, *slots);
+                let found =
+                    known.entry(available).or_insert_with(|| allowed(offer.within(available), options));
+                found.iter().map(|form| Candidate::new(form.clone(), *slots)).collect()
+            };
+            slots[reads[group]].iter().map(at).collect()
+        };
+        let groups = offers.par_iter_mut().enumerate().map(choices).collect();
         Self { problem, classes, slots, reads, groups, outputs }
     }
 
@@ -152,13 +163,12 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Slots for lists with several readers: as many as the widest needs, and what forms of any of them would want.
-fn spacings(problem: &Problem, readers: &[usize], decrypted: u64, forms: &mut Forms) -> Vec<u64> {
+/// Slots for lists with several readers: as many as the widest needs, and what forms of any of them would want. Readers are
+/// given with their forms at all the room that they may want.
+fn spacings<'f>(readers: impl Iterator<Item = (&'f Profile, &'f [Form])>, decrypted: u64) -> Vec<u64> {
     let mut wanted: Vec<u64> = Vec::new();
     let (mut least, mut least_of_chains, mut most) = (decrypted, decrypted, decrypted);
-    for group in readers {
-        let profile = &problem.groups[*group].profile;
-        let forms = forms.of(profile, with_room(profile));
+    for (profile, forms) in readers {
         let slots = |form: &Form| form.slots();
         let narrowest = forms.iter().map(slots).min().unwrap_or(0);
         let chains = forms.iter().filter(|form| form.stages.len() > 1);
@@ -167,6 +177,9 @@ fn spacings(problem: &Problem, readers: &[usize], decrypted: u64, forms: &mut Fo
         least_of_chains = least_of_chains.max(chains.map(slots).min().unwrap_or(narrowest));
         most = most.max(with_room(profile));
         wanted.extend(forms.iter().map(slots));
+    }
+    if least > WIDEST_TABLE {
+        least = least.max(least_of_chains);
     }
     let multiples = |slots: u64| [least.div_ceil(slots.max(1)) * slots, slots];
     let mut found: Vec<u64> = wanted.into_iter().flat_map(multiples).collect();

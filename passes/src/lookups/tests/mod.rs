@@ -5,7 +5,7 @@ mod generator;
 mod model;
 mod proofs;
 
-use super::{Form, Kind, Profile, Spread, Stage, Unfit, Window, candidates, verify};
+use super::{Candidates, Form, Kind, Profile, Spread, Stage, Unfit, Window, verify};
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
 use generator::{staircase, staircases};
@@ -43,7 +43,7 @@ fn some(forms: Vec<Form>, seed: u64) -> Vec<Form> {
 fn check(tables: &[Table], more: u64, seed: u64) {
     let merged = profile_of(tables);
     let available = merged.range * 2 + seed % 100;
-    for form in some(candidates(&merged, available), seed) {
+    for form in some(Candidates::new(&merged).within(available), seed) {
         let input = Spacing::of_slots(form.slots + more * more);
         for table in tables {
             assert_eq!(
@@ -100,7 +100,7 @@ fn plan(form: &Form) -> String {
 /// The forms of one plan.
 fn planned(table: &Table, letters: &str) -> Vec<Form> {
     let profile = Profile::of(table).unwrap();
-    let forms = candidates(&profile, profile.range * 3 / 2);
+    let forms = Candidates::new(&profile).within(profile.range * 3 / 2);
     forms.into_iter().filter(|form| plan(form) == letters).collect()
 }
 
@@ -138,10 +138,10 @@ fn tolerances_are_used_up() {
 #[test]
 fn tables_without_a_form_have_no_candidate_of_it() {
     let close = steps(200, 90, 1, 12);
-    let forms = candidates(&Profile::of(&close).unwrap(), 400);
+    let forms = Candidates::new(&Profile::of(&close).unwrap()).within(400);
     assert!(forms.iter().all(|form| ["D", "FD", "FFD"].contains(&plan(form).as_str())));
     let unequal = staircase(200, 0, &[50, 90, 131], |at| at as i64);
-    let forms = candidates(&Profile::of(&unequal).unwrap(), 400);
+    let forms = Candidates::new(&Profile::of(&unequal).unwrap()).within(400);
     assert!(forms.iter().any(|form| plan(form).contains('Z')));
     assert!(forms.iter().all(|form| !plan(form).contains('S')));
 }

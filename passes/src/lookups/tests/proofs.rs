@@ -1,7 +1,7 @@
 //! Whether a proof proves anything: chains with a fault.
 
 use super::model::{self, Model};
-use super::{OUTPUT, candidates, generator, profile_of, some, staircases, steps};
+use super::{Candidates, OUTPUT, generator, profile_of, some, staircases, steps};
 use crate::lookups::{Input, Node, Wrong, verify};
 use cml_runtime::reference::message::Table;
 use cml_runtime::server::TestPolynomial;
@@ -41,7 +41,7 @@ proptest! {
     fn what_goes_wrong_has_no_proof(tables in staircases(2..300), seed: u64) {
         let table = &tables[0];
         let profile = profile_of(&tables[..1]);
-        for form in some(candidates(&profile, profile.range * 3 / 2), seed) {
+        for form in some(Candidates::new(&profile).within(profile.range * 3 / 2), seed) {
             let input = Spacing::of_slots(form.slots);
             let mut nodes = form.nodes(table, input, OUTPUT).unwrap();
             break_one(&mut nodes, seed);
@@ -87,7 +87,7 @@ proptest! {
     #[test]
     fn a_test_polynomial_reads_as_proofs_have_it(tables in staircases(2..300), seed: u64) {
         let profile = profile_of(&tables[..1]);
-        for form in some(candidates(&profile, profile.range * 3 / 2), seed) {
+        for form in some(Candidates::new(&profile).within(profile.range * 3 / 2), seed) {
             let input = Spacing::of_slots(form.slots);
             for (table, center, spacing) in readings(&form.nodes(&tables[0], input, OUTPUT).unwrap(), input) {
                 let polynomial = TestPolynomial::new(table, center, [spacing.0, 1 << 30], 11);

@@ -77,6 +77,22 @@ fn accumulators_of_15_bits_can_be_looked_up() {
 }
 
 #[test]
+fn wide_staircases_of_one_list_can_be_looked_up() {
+    // Accumulators of weights of 8 bits: no single reading serves the spacing that the narrowest encoding would have.
+    let jumps = |first: i64, gap: i64| (0..7).map(move |i| first + gap * i + i % 3);
+    let problem = Problem {
+        inputs: 1,
+        groups: vec![
+            group(12, staircase(8000, jumps(2500, 240)), &[(0, 4e4)]),
+            group(16, staircase(21_000, jumps(6000, 700)), &[(0, 2e5)]),
+        ],
+        outputs: vec![output(10, 6000, &[(1, 5e4), (2, 8e4)])],
+    };
+    let found = solve(&problem, per_lookup(-40.0), Options::default());
+    assert!(found.seconds < 1.2, "{} s", found.seconds);
+}
+
+#[test]
 fn the_smallest_budgets_can_be_kept() {
     let profile = || staircase(512, (0..7).map(|i| 256 + i));
     let [loose, strict] =
