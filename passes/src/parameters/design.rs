@@ -7,11 +7,11 @@ use super::ring::{KeySet, Ring};
 use super::{Chosen, Machine, Solution};
 use cml_runtime::units::{Log2Probability, Spacing};
 
-/// Share of the time that a byte of the keys is worth: 3 % for 100 MB.
-const KEY_BYTE: f64 = 3e-10;
+/// Share of the time that a byte of the keys is worth: 10 % for 100 MB.
+const KEY_BYTE: f64 = 1e-9;
 
-/// Share of the time that a key set must save.
-const KEY_SET: f64 = 0.01;
+/// Share of the time that a key set must save, for it takes a second to make.
+const KEY_SET: f64 = 0.03;
 
 /// A form with its stages' keys.
 #[derive(Clone, Debug, PartialEq)]
