@@ -44,7 +44,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     fn new(form: Form, slots: u64) -> Self {
-        let multiple = (slots / form.slots().max(1)).max(1);
+        let multiple = (slots / form.slots().max(LEAST_SLOTS)).max(1);
         let spacing = Spacing(Spacing::of_slots(slots).0 * multiple);
         let result = form.result();
         let factor = (multiple as f64).powi(2);

@@ -64,6 +64,15 @@ fn a_narrow_reader_of_a_wide_list_multiplies_up() {
     assert!(narrow.form.stages[0].extension < wide.form.stages[0].extension || wide.form.stages.len() > 1);
 }
 
+/// Half the torus would be one slot: the form's own, but no spacing of the dialect.
+#[test]
+fn a_reader_of_two_values_keeps_two_slots() {
+    let mut problem = behind_a_lookup(vec![(4, ramp(20), 10.0)], vec![]);
+    problem.groups.push(group(4, ramp(2), &[(1, 1.0)]));
+    let found = quiet_solve(&problem, per_inference(-40.0), Options::default());
+    assert_eq!(found.groups[2].spacing.slots(), 2);
+}
+
 #[test]
 fn the_last_results_may_be_louder_than_those_of_layers_before() {
     // What is decrypted has few slots; the layer before is read at many.
