@@ -9,13 +9,16 @@ mod docs;
 mod new;
 mod process;
 mod python;
+mod seed_tables;
 mod setup;
 mod test;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use seed_tables::Outcome;
 
 /// Set up, try, test and document the compiler.
 #[derive(Parser)]
@@ -52,6 +55,23 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Measure families of networks: accuracy, accumulators, lookups, predicted time, decision regions
+    SeedTables {
+        /// A folder of networks and data, as lit-tests/models/seed-table, which is the default
+        #[arg(value_parser = absolute)]
+        folder: Option<PathBuf>,
+        /// Print one object with the figures of every network, and write nothing
+        #[arg(long)]
+        json: bool,
+        /// Write nothing; fail if the page or a picture differs from what would be written
+        #[arg(long, conflicts_with = "json")]
+        check: bool,
+    },
+}
+
+/// A path as it is meant where cargo was called; [`perform`] goes to the root.
+fn absolute(path: &str) -> std::io::Result<PathBuf> {
+    std::path::absolute(path)
 }
 
 #[derive(Subcommand)]
@@ -99,5 +119,13 @@ fn perform(task: &Task) -> Result<()> {
         Task::New(New::Operator { name }) => new::operator::operator(&root, name),
         Task::Architecture => architecture::check(),
         Task::Docs { check } => docs::docs(*check),
+        Task::SeedTables { folder, json, check } => {
+            let outcome = match (json, check) {
+                (true, _) => Outcome::Printed,
+                (false, true) => Outcome::Compared,
+                (false, false) => Outcome::Written,
+            };
+            seed_tables::seed_tables(folder.as_deref(), outcome)
+        }
     }
 }
