@@ -1,23 +1,16 @@
 use super::*;
 use cml_runtime::parameters::events::events;
-use cml_runtime::parameters::security::gaussian_132;
 use cml_runtime::program::message::{Combine, Linear, ParameterSet, Step};
 use cml_runtime::reference::message::Table;
-use cml_runtime::units::LweDimension;
+use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
 
-fn set(n: u32, k: u32, size: u32, (pbs_level, pbs_base_log): (u32, u32)) -> ParameterSet {
-    let std_dev = |dimension: u32| gaussian_132(LweDimension(dimension as usize)).std_dev();
-    ParameterSet {
-        lwe_dimension: n,
-        glwe_dimension: k,
-        polynomial_size: size,
-        pbs_base_log,
-        pbs_level,
-        ks_base_log: 5,
-        ks_level: 3,
-        lwe_std_dev: std_dev(n),
-        glwe_std_dev: std_dev(k * size),
-    }
+fn set(n: usize, k: usize, size: usize, (level, base_log): (u32, u32)) -> ParameterSet {
+    ParameterSet::with_least_noise(
+        LweDimension(n),
+        GlweShape { dimension: k, polynomial_size: size },
+        Decomposition { base_log, level },
+        Decomposition { base_log: 5, level: 3 },
+    )
 }
 
 fn port(name: &str, count: usize, spacing: u64) -> EncryptedPort {

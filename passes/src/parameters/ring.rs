@@ -76,18 +76,20 @@ fn heads(shape: GlweShape, machine: &Machine) -> Vec<Head> {
         };
         let extensions = space::extensions(shape).map(extension).collect::<Option<Vec<_>>>()?;
         // Proportional to the small dimension; the keyswitch has no part in it.
-        let variance = space::parameter_set(shape, 1, bootstrap, bootstrap).bootstrap_variance().0;
+        let variance = ParameterSet::with_least_noise(LweDimension(1), shape, bootstrap, bootstrap)
+            .bootstrap_variance()
+            .0;
         Some(Head { shape, bootstrap, variance, extensions })
     };
     space::bootstrap_decompositions(shape).into_iter().filter_map(head).collect()
 }
 
 fn keyswitches_to(small: u32, head: &Head, machine: &Machine) -> Vec<Keyswitch> {
-    let big = head.shape.lwe_dimension();
-    let found = space::keyswitch_decompositions(big, LweDimension(small as usize)).into_iter();
+    let (big, small) = (head.shape.lwe_dimension(), LweDimension(small as usize));
+    let found = space::keyswitch_decompositions(big, small).into_iter();
     found
         .map(|decomposition| {
-            let set = space::parameter_set(head.shape, small, head.bootstrap, decomposition);
+            let set = ParameterSet::with_least_noise(small, head.shape, head.bootstrap, decomposition);
             Keyswitch { decomposition, variance: set.keyswitch_variance().0, cost: machine.keyswitch(&set) }
         })
         .collect()
@@ -114,7 +116,12 @@ impl KeySet {
 
     pub(super) fn parameters(&self, ring: &Ring) -> ParameterSet {
         let head = &ring.heads[self.head];
-        space::parameter_set(head.shape, self.small, head.bootstrap, self.keyswitch.decomposition)
+        ParameterSet::with_least_noise(
+            LweDimension(self.small as usize),
+            head.shape,
+            head.bootstrap,
+            self.keyswitch.decomposition,
+        )
     }
 
     /// Variance of a bootstrap's result.

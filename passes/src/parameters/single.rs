@@ -6,7 +6,7 @@ use super::plan::Plan;
 use super::{Budget, Machine, space};
 use cml_runtime::parameters::{failure, ledger};
 use cml_runtime::program::message::ParameterSet;
-use cml_runtime::units::{Decomposition, GlweShape, Log2Probability, Spacing, Variance};
+use cml_runtime::units::{Decomposition, GlweShape, Log2Probability, LweDimension, Spacing, Variance};
 
 /// Bounds that only prune are this much too generous, so that their rounding errors exclude nothing.
 const GENEROUS: f64 = 1.0 + 1e-9;
@@ -127,7 +127,12 @@ struct Point {
 
 impl Point {
     fn set(&self, keyswitch: Decomposition) -> ParameterSet {
-        space::parameter_set(self.shape, self.small, self.bootstrap, keyswitch)
+        ParameterSet::with_least_noise(
+            LweDimension(self.small as usize),
+            self.shape,
+            self.bootstrap,
+            keyswitch,
+        )
     }
 }
 
@@ -167,7 +172,7 @@ impl Search<'_> {
 
     fn point(&self, shape: GlweShape, small: u32, bootstrap: Decomposition, elements: &[f64]) -> Point {
         // The keyswitch has no part in any of these numbers.
-        let set = space::parameter_set(shape, small, bootstrap, bootstrap);
+        let set = ParameterSet::with_least_noise(LweDimension(small as usize), shape, bootstrap, bootstrap);
         let (fresh, result) = (set.fresh_variance(), set.bootstrap_variance());
         let switch = |v| (set.modulus_switch_variance(v).0, ledger::half_position(&set, v));
         Point {

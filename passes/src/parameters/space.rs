@@ -1,7 +1,6 @@
 //! What is searched: shapes, dimensions, decompositions, extensions. One function or constant for each dimension.
 
 use cml_runtime::parameters::{noise, security};
-use cml_runtime::program::message::ParameterSet;
 use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
 
 /// log2 of the polynomial sizes.
@@ -95,29 +94,10 @@ fn best_bases(
     found
 }
 
-/// A set with the least noise that is secure.
-pub(super) fn parameter_set(
-    shape: GlweShape,
-    small: u32,
-    bootstrap: Decomposition,
-    keyswitch: Decomposition,
-) -> ParameterSet {
-    ParameterSet {
-        lwe_dimension: small,
-        glwe_dimension: shape.dimension as u32,
-        polynomial_size: shape.polynomial_size as u32,
-        pbs_base_log: bootstrap.base_log,
-        pbs_level: bootstrap.level,
-        ks_base_log: keyswitch.base_log,
-        ks_level: keyswitch.level,
-        lwe_std_dev: security::gaussian_132(LweDimension(small as usize)).std_dev(),
-        glwe_std_dev: security::gaussian_132(shape.lwe_dimension()).std_dev(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cml_runtime::program::message::ParameterSet;
 
     #[test]
     fn shapes_are_those_of_use() {
@@ -136,7 +116,8 @@ mod tests {
                 assert!(!keyswitches.is_empty());
                 for bootstrap in bootstrap_decompositions(shape) {
                     for keyswitch in &keyswitches {
-                        let set = parameter_set(shape, small, bootstrap, *keyswitch);
+                        let small = LweDimension(small as usize);
+                        let set = ParameterSet::with_least_noise(small, shape, bootstrap, *keyswitch);
                         assert!(set.check().is_ok() || shape.polynomial_size >= 1 << 15, "{set:?}");
                         assert_eq!(set.check_security(), Ok(()));
                     }

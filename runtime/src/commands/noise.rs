@@ -246,25 +246,18 @@ fn torus(phase: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parameters::security::gaussian_132;
-    use crate::units::LweDimension;
+    use crate::units::{Decomposition, GlweShape, LweDimension};
 
     /// Standard deviations of a thousand samples scatter by 2.2 %, 0.03 bits; the formulas are good to a tenth of a bit.
     const TOLERANCE_BITS: f64 = 0.2;
 
-    fn set(n: u32, (k, size): (u32, u32), pbs: (u32, u32), ks: (u32, u32)) -> ParameterSet {
-        let std_dev = |dimension: u32| gaussian_132(LweDimension(dimension as usize)).std_dev();
-        ParameterSet {
-            lwe_dimension: n,
-            glwe_dimension: k,
-            polynomial_size: size,
-            pbs_base_log: pbs.0,
-            pbs_level: pbs.1,
-            ks_base_log: ks.0,
-            ks_level: ks.1,
-            lwe_std_dev: std_dev(n),
-            glwe_std_dev: std_dev(k * size),
-        }
+    fn set(n: u32, (k, size): (usize, usize), pbs: (u32, u32), ks: (u32, u32)) -> ParameterSet {
+        ParameterSet::with_least_noise(
+            LweDimension(n as usize),
+            GlweShape { dimension: k, polynomial_size: size },
+            Decomposition { base_log: pbs.0, level: pbs.1 },
+            Decomposition { base_log: ks.0, level: ks.1 },
+        )
     }
 
     fn assert_predicted(set: &ParameterSet, samples: usize) {

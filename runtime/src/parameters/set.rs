@@ -11,6 +11,27 @@ impl ParameterSet {
     /// Largest log2 of the number of accumulators of an extended bootstrap.
     pub const LARGEST_EXTENSION: u32 = 10;
 
+    /// A set of these sizes whose keys have the least noise that is secure: 132 bits, Gaussian. See [`security`].
+    #[must_use]
+    pub fn with_least_noise(
+        small: LweDimension,
+        shape: GlweShape,
+        bootstrap: Decomposition,
+        keyswitch: Decomposition,
+    ) -> Self {
+        Self {
+            lwe_dimension: small.0 as u32,
+            glwe_dimension: shape.dimension as u32,
+            polynomial_size: shape.polynomial_size as u32,
+            pbs_base_log: bootstrap.base_log,
+            pbs_level: bootstrap.level,
+            ks_base_log: keyswitch.base_log,
+            ks_level: keyswitch.level,
+            lwe_std_dev: security::gaussian_132(small).std_dev(),
+            glwe_std_dev: security::gaussian_132(shape.lwe_dimension()).std_dev(),
+        }
+    }
+
     /// Dimension of the small key, that a bootstrap's phase is read under.
     #[must_use]
     pub fn small_dimension(&self) -> LweDimension {

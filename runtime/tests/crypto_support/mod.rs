@@ -12,7 +12,7 @@ use cml_runtime::program::message::{
 use cml_runtime::reference::TensorType;
 use cml_runtime::reference::message::{Element, Empty, Graph, Lookup, Op, Port, Quantizer, Table, Tensor};
 use cml_runtime::server::ServerKey;
-use cml_runtime::units::{LweDimension, Spacing};
+use cml_runtime::units::{Decomposition, GlweShape, LweDimension, Spacing};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -29,21 +29,13 @@ pub(crate) fn narrow() -> ParameterSet {
     set(850, (2, 1024), (23, 1), (5, 3))
 }
 
-pub(crate) fn set(n: u32, (k, size): (u32, u32), pbs: (u32, u32), ks: (u32, u32)) -> ParameterSet {
-    let std_dev = |dimension: u32| {
-        cml_runtime::parameters::security::gaussian_132(LweDimension(dimension as usize)).std_dev()
-    };
-    ParameterSet {
-        lwe_dimension: n,
-        glwe_dimension: k,
-        polynomial_size: size,
-        pbs_base_log: pbs.0,
-        pbs_level: pbs.1,
-        ks_base_log: ks.0,
-        ks_level: ks.1,
-        lwe_std_dev: std_dev(n),
-        glwe_std_dev: std_dev(k * size),
-    }
+pub(crate) fn set(n: u32, (k, size): (usize, usize), pbs: (u32, u32), ks: (u32, u32)) -> ParameterSet {
+    ParameterSet::with_least_noise(
+        LweDimension(n as usize),
+        GlweShape { dimension: k, polynomial_size: size },
+        Decomposition { base_log: pbs.0, level: pbs.1 },
+        Decomposition { base_log: ks.0, level: ks.1 },
+    )
 }
 
 /// What a random program looks like.
