@@ -36,6 +36,20 @@ fn an_encrypted_sample_is_exact() {
     assert_eq!(place.bytes("fhe.npy"), place.bytes("quantized.npy"));
 }
 
+/// With a failure probability of 2^-128 results may become known to the server.
+#[test]
+fn an_encrypted_sample_of_the_strictest_budget_is_exact() {
+    let place = Place::new();
+    let (model, data) = (model("simple10"), data("simple10"));
+    place.succeed(&format!(
+        "compile {model} --calibration {data}:calibration --bits 3 --p-error 2^-128 -o strict.cml"
+    ));
+    let report = json(&place, "inspect strict.cml --json");
+    assert!(report["p_error_log2"].as_f64().unwrap() <= -128.0, "{report}");
+    let found = json(&place, &format!("predict strict.cml {data}:x_test[0:1] --mode fhe --json"));
+    assert_eq!(found["equal_to_quantized"], 1, "{found}");
+}
+
 #[test]
 fn every_clear_mode_gives_the_same_and_counts() {
     let place = Place::new();
