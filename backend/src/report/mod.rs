@@ -325,14 +325,18 @@ fn role_of(stage: message::Stage) -> &'static str {
         message::Stage::Nearest => "nearest",
         message::Stage::Count => "count",
         message::Stage::Sign => "sign",
+        message::Stage::Approximate => "approximate",
     }
 }
 
-/// The name of a chain of stages: `bootstrap` or `extended_bootstrap` for a table that is read at once; `fold` for one that
-/// is read after folds; `steps` for equal jumps, `zones` for unequal ones, `floor` for jumps on a lattice. A fold before one of
+/// The name of a chain of stages: `bootstrap` or `extended_bootstrap` for a table that is read at once, and `approximate`
+/// where that is not exact; `fold` for one that is read after folds; `steps` for equal jumps, `zones` for unequal ones, `floor` for jumps on a lattice. A fold before one of
 /// these three gives `fold_steps`, and so on.
 fn form_of(stages: &[Stage]) -> String {
     let has = |role| stages.iter().any(|stage| stage.role == role);
+    if has("approximate") {
+        return "approximate".to_owned();
+    }
     let chain = match (has("count"), has("nearest"), has("table")) {
         (true, _, false) => "steps",
         (true, _, true) => "zones",

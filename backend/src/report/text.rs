@@ -41,6 +41,12 @@ impl Report {
         row("failure of the outputs", probability(self.outputs_p_error_log2));
         row("lookups", format!("{} an inference", self.lookups_per_inference));
         row("bootstraps", format!("{} an inference", self.bootstraps_per_inference));
+        let rounded = self.lookups.iter().filter(|lookup| lookup.form == "approximate");
+        let rounded = rounded.map(|lookup| u64::from(lookup.count)).sum::<u64>();
+        if rounded > 0 {
+            let differ = "results may differ, see cml predict --mode simulate";
+            row("approximate", format!("{rounded} lookups: {differ}"));
+        }
         row("widest accumulator", format!("{} bits", self.max_accumulator_bits));
         row("widest output", format!("{} bits", self.max_output_bits));
         if !self.pruned.is_empty() {

@@ -310,7 +310,7 @@ func.func @bootstrap_centers(%x: tensor<1x!tfhe.lwe<small 0, 8>>) {
 // -----
 
 func.func @bootstrap_stage(%x: tensor<1x!tfhe.lwe<small 0, 8>>) {
-  // expected-error @+1 {{expected string or keyword containing one of the following enum values for attribute 'stage' [table, fold, nearest, count, sign]}}
+  // expected-error @+1 {{expected string or keyword containing one of the following enum values for attribute 'stage' [table, fold, nearest, count, sign, approximate]}}
   %0 = tfhe.bootstrap %x lookup 0: floor extension 0 tables [array<i64: 0>] firsts [0] of [0] : tensor<1x!tfhe.lwe<small 0, 8>> -> tensor<1x!tfhe.lwe<big, 8>>
   return
 }

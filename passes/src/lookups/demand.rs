@@ -1,6 +1,6 @@
 //! What the stages of a form ask of keys and spacings, without a table.
 
-use super::{Kind, Stage, direct, fold, nearest, steps, zones};
+use super::{Kind, Stage, approximate, direct, fold, nearest, steps, zones};
 use cml_runtime::units::Spacing;
 
 /// The spacing at which a stage reads: a multiple of a base.
@@ -83,6 +83,7 @@ impl Walk<'_> {
     pub(super) fn value(&mut self, noise: &Noise) -> Vec<(usize, f64)> {
         match self.stages.get(self.demands.len()).map(|stage| stage.kind) {
             Some(Kind::Direct { tolerance }) => direct::demand(self, noise, tolerance),
+            Some(Kind::Approximate { tolerance }) => approximate::demand(self, noise, tolerance),
             Some(Kind::Fold(window)) => fold::demand(self, noise, window),
             Some(Kind::Steps(window)) => steps::demand(self, noise, window),
             Some(Kind::Zones { window, zones }) => zones::demand(self, noise, window, zones),

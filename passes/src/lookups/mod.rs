@@ -4,6 +4,7 @@
 //! the search of parameters chooses one by its [`StageDemand`]s, and fills in the keys; [`Form::nodes`] makes the chain for
 //! one table. `README.md` beside this file says how the forms work, and how one more is added.
 
+mod approximate;
 mod candidates;
 mod demand;
 mod direct;
@@ -38,6 +39,11 @@ pub enum Kind {
         /// Slots that the reading may be off.
         tolerance: u64,
     },
+    /// The table itself, for an argument that is off: what the user asked for by name.
+    Approximate {
+        /// Slots that it may be off.
+        tolerance: u64,
+    },
     /// What lies far from the transition is brought near it: a correction, read coarsely, is added to the value.
     Fold(Window),
     /// The nearest jump, and what lies below it: two tables at one phase. Then the sign of the distance from it. The jumps
@@ -69,11 +75,11 @@ pub struct Window {
 }
 
 impl Kind {
-    /// Slots that the reading may be off without any effect on the lookup's result.
+    /// Slots that the reading may be off: without any effect on the lookup's result, unless that is approximate.
     #[must_use]
     pub fn tolerance(self) -> u64 {
         match self {
-            Self::Direct { tolerance } => tolerance,
+            Self::Direct { tolerance } | Self::Approximate { tolerance } => tolerance,
             Self::Fold(window)
             | Self::Steps(window)
             | Self::Zones { window, .. }

@@ -1,7 +1,7 @@
 //! The chain of sums and bootstraps that a form is for one table.
 
 use super::staircase::{self, Staircase};
-use super::{Form, Kind, Stage, Unfit, direct, fold, nearest, steps, zones};
+use super::{Form, Kind, Stage, Unfit, approximate, direct, fold, nearest, steps, zones};
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
 
@@ -19,6 +19,8 @@ pub enum Input {
 pub enum Role {
     /// The lookup's table.
     Table,
+    /// The lookup's table, for an argument that may be off.
+    Approximate,
     /// Brings a value near the transition.
     Fold,
     /// Brings a value to its distance from the nearest jump.
@@ -49,7 +51,7 @@ pub enum Node {
         table: Table,
         /// What half a turn further reads, plus what is read here: that is `center - entry`.
         center: i64,
-        /// Slots that a reading may be off without any effect on the lookup's result.
+        /// Slots that a reading may be off: without any effect on the lookup's result, unless that is approximate.
         tolerance: u64,
         /// Number of the key set.
         key: u32,
@@ -125,6 +127,7 @@ impl Chain<'_> {
         self.next += 1;
         match self.stages.get(stage).ok_or(Unfit::Stages)?.kind {
             Kind::Direct { tolerance } => direct::look_up(self, stage, lookup, tolerance),
+            Kind::Approximate { tolerance } => approximate::look_up(self, stage, lookup, tolerance),
             Kind::Fold(window) => fold::look_up(self, stage, lookup, window),
             Kind::Steps(window) => steps::look_up(self, stage, lookup, window),
             Kind::Zones { window, zones } => zones::look_up(self, stage, lookup, window, zones),

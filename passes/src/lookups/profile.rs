@@ -1,7 +1,7 @@
 //! What forms depend on in a table, and how many slots a form needs for it.
 
 use super::staircase::Staircase;
-use super::{Kind, Unfit, direct, fold, nearest, steps, zones};
+use super::{Kind, Unfit, approximate, direct, fold, nearest, steps, zones};
 use cml_runtime::reference::message::Table;
 
 /// A table as far as forms depend on it. Merged over several it describes what serves all of them.
@@ -106,6 +106,7 @@ pub(super) fn slots(profile: &Profile, kinds: &mut dyn Iterator<Item = Kind>) ->
 pub(super) fn needed(profile: &Profile, kinds: &mut dyn Iterator<Item = Kind>) -> Option<u64> {
     match kinds.next()? {
         Kind::Direct { tolerance } => direct::slots(profile, tolerance),
+        Kind::Approximate { tolerance } => approximate::slots(profile, tolerance),
         Kind::Fold(window) => fold::slots(profile, window, kinds),
         Kind::Steps(window) => steps::slots(profile, window, kinds),
         Kind::Zones { window, zones } => zones::slots(profile, window, zones, kinds),

@@ -20,6 +20,7 @@ fn words(kind: Kind) -> (&'static str, Vec<u64>) {
     let with = |window: Window, more: &[u64]| [&[window.ratio, window.tolerance], more].concat();
     match kind {
         Kind::Direct { tolerance } => ("direct", vec![tolerance]),
+        Kind::Approximate { tolerance } => ("approximate", vec![tolerance]),
         Kind::Fold(window) => ("fold", with(window, &[])),
         Kind::Steps(window) => ("steps", with(window, &[])),
         Kind::Zones { window, zones } => ("zones", with(window, &[zones])),
@@ -30,6 +31,7 @@ fn words(kind: Kind) -> (&'static str, Vec<u64>) {
 fn kind(name: &str, numbers: &[u64]) -> Option<Kind> {
     let (window, more) = match (name, numbers) {
         ("direct", [tolerance]) => return Some(Kind::Direct { tolerance: *tolerance }),
+        ("approximate", [tolerance]) => return Some(Kind::Approximate { tolerance: *tolerance }),
         (_, [ratio, tolerance, more @ ..]) => (Window { ratio: *ratio, tolerance: *tolerance }, more),
         _ => return None,
     };

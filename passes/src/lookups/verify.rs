@@ -5,9 +5,10 @@
 //! its tolerance would be wrong. Values that lie in a row go together: most tables are a few straight lines.
 
 use super::sites::Sites;
-use super::{Input, Node};
+use super::{Input, Node, Role};
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
+use std::collections::BTreeMap;
 
 /// A chain that is wrong for readings within their tolerances.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +52,8 @@ pub enum Wrong {
 /// Checks a chain for one table against every argument, and every reading that is off by less than its tolerance and half a
 /// slot. Bootstraps of one input and one key whose tables begin alike read at one phase, so they are off by the same.
 ///
+/// An approximate reading gives the value of an argument within its tolerance, or of an end.
+///
 /// Takes little longer than making the chain, so that the compiler can check each.
 ///
 /// # Errors
@@ -58,6 +61,9 @@ pub enum Wrong {
 pub fn verify(nodes: &[Node], table: &Table, input: Spacing) -> Result<(), Wrong> {
     let chain = Chain { nodes, input };
     let mut node = chain.first_phase(0)?;
+    if let [Node::Bootstrap { role: Role::Approximate, tolerance, .. }] = nodes {
+        return chain.phase(node)?.is_near(table, *tolerance);
+    }
     let lo = table.lo;
     let arguments =
         table.values.iter().zip(lo..).map(|(due, x)| Row { fixed: vec![], lo: x, hi: x, due: *due });
@@ -150,6 +156,36 @@ impl Phase {
                 tables.iter().map(|(start, slope)| Affine { start: *start, slope: *slope }).collect();
             found(&Line { length, tables })
         })
+    }
+}
+
+impl Phase {
+    /// Checks that every argument reads a value that the table has at most `tolerance` slots away.
+    fn is_near(&self, table: &Table, tolerance: u64) -> Result<(), Wrong> {
+        let malformed = Wrong::Malformed { node: self.first };
+        let tolerance = i64::try_from(tolerance).map_err(|_| malformed)?;
+        let mut places: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for (value, x) in table.values.iter().zip(table.lo..) {
+            places.entry(*value).or_default().push(x);
+        }
+        let has = |x: i64, found: i64| {
+            let places = places.get(&found).map_or(&[][..], Vec::as_slice);
+            let first = places.partition_point(|place| *place < x - tolerance);
+            places.get(first).is_some_and(|place| *place <= x + tolerance)
+        };
+        for (expected, x) in table.values.iter().zip(table.lo..) {
+            if let Some(value) = self.sites.missing(x, x) {
+                return Err(Wrong::Outside { node: self.first, value });
+            }
+            self.outcomes(x, |line| {
+                let Some(Affine { start, slope }) = line.tables.first() else { return Ok(()) };
+                let length = if *slope == 0 { line.length.min(1) } else { line.length };
+                let mut found = (0..length).map(|t| start + slope * t);
+                let wrong = found.find(|found| !has(x, *found));
+                wrong.map_or(Ok(()), |found| Err(Wrong::Result { found, expected: *expected }))
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the search may choose from: for each class of lists its spacings, for each group its forms at each of them.
 
 use super::{Group, Options, Problem};
-use crate::lookups::{Candidates, Form, Profile};
+use crate::lookups::{Candidates, Form, Kind, Profile};
 use cml_runtime::units::Spacing;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -100,10 +100,24 @@ fn available(profile: &Profile, slots: u64) -> u64 {
         .unwrap_or_else(|| slots.min(with_room(profile)))
 }
 
-/// Those of the forms that the search may use.
-fn allowed(mut forms: Vec<Form>, options: Options) -> Vec<Form> {
+/// What the search may use for a profile, with at most so many slots.
+fn offered(candidates: &mut Candidates, profile: &Profile, available: u64, options: Options) -> Vec<Form> {
+    let mut forms = candidates.within(available);
     forms.retain(|form| options.chains || form.stages.len() == 1);
+    let approximate = approximate(profile, options).filter(|form| form.slots <= available);
+    if let Some(form) = approximate {
+        // The same reading is never dearer for being off.
+        forms.retain(|form| form.stages.len() > 1);
+        forms.insert(0, form);
+    }
     forms
+}
+
+/// A table of more than so many bits, read as well as one that has no more.
+fn approximate(profile: &Profile, options: Options) -> Option<Form> {
+    let step = profile.range.div_ceil(1 << options.approximate?);
+    let tolerance = Some(step / 2).filter(|tolerance| *tolerance > 0)?;
+    Form::new(profile, &[Kind::Approximate { tolerance }])
 }
 
 impl<'a> Plan<'a> {
@@ -117,7 +131,7 @@ impl<'a> Plan<'a> {
         let mut offers: Vec<Candidates> =
             problem.groups.par_iter().map(|group| Candidates::new(&group.profile)).collect();
         let roomy = |(group, offer): (&Group, &mut Candidates)| {
-            allowed(offer.within(with_room(&group.profile)), options)
+            offered(offer, &group.profile, with_room(&group.profile), options)
         };
         let forms: Vec<Vec<Form>> = problem.groups.par_iter().zip(&mut offers).map(roomy).collect();
         let alone = |class: usize| {
@@ -142,7 +156,7 @@ impl<'a> Plan<'a> {
             let at = |slots: &u64| {
                 let available = available(profile, *slots);
                 let found =
-                    known.entry(available).or_insert_with(|| allowed(offer.within(available), options));
+                    known.entry(available).or_insert_with(|| offered(offer, profile, available, options));
                 found.iter().map(|form| Candidate::new(form.clone(), *slots)).collect()
             };
             slots[reads[group]].iter().map(at).collect()

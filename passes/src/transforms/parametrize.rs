@@ -70,6 +70,11 @@ impl Pass for Parametrize {
                 description: "A lookup may be a chain of stages: true or false",
                 default: "true",
             },
+            PassOption {
+                name: "rounding",
+                description: "approximate:6 reads lookups of more than 6 bits as if they had 6: results may differ by a step",
+                default: "",
+            },
         ],
         preserves: Preserves::Exactly,
     };
@@ -84,6 +89,7 @@ impl Pass for Parametrize {
             one_ring: switch("one-ring", values[3])?,
             key_sets: key_sets.ok_or_else(|| format!("key-sets is 1 to 4, found `{}`", values[4]))?,
             chains: switch("chains", values[5])?,
+            approximate: rounding(values[6])?,
         };
         let machine = Some(values[2].to_owned()).filter(|path| !path.is_empty());
         Ok(Self { budget, machine, options })
@@ -128,6 +134,20 @@ impl Pass for Parametrize {
     }
 }
 
+/// `approximate:6`, of 1 to 16 bits; nothing for an empty text.
+///
+/// # Errors
+/// A sentence on what was found.
+pub fn rounding(text: &str) -> Result<Option<u32>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let bits = text.strip_prefix("approximate:").and_then(|bits| bits.parse().ok());
+    let bits = bits.filter(|bits| (1..=16).contains(bits));
+    bits.map(Some).ok_or_else(|| format!("`{text}` is no rounding: expected approximate:6, of 1 to 16 bits"))
+}
+
 fn switch(name: &str, value: &str) -> Result<bool, String> {
     value.parse().map_err(|_| format!("{name} is true or false, found `{value}`"))
 }
@@ -166,6 +186,14 @@ pub fn probability(text: &str) -> Result<Option<Log2Probability>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounding_has_a_name_and_bits() {
+        assert_eq!((rounding(""), rounding("approximate:6")), (Ok(None), Ok(Some(6))));
+        for text in ["6", "exact:6", "approximate", "approximate:0", "approximate:17"] {
+            assert!(rounding(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn probabilities_are_read_as_powers_or_as_numbers() {

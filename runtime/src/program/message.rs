@@ -123,6 +123,8 @@ pub enum Stage {
     Count = 3,
     /// Reads on which side of 0 a difference lies.
     Sign = 4,
+    /// Reads a table for an argument that may be off by the tolerance, as the user asked for.
+    Approximate = 5,
 }
 
 /// Keyswitch to a small key and one bootstrap for each element; results under the big key.

@@ -119,6 +119,7 @@ impl Display for Stage {
             Self::Nearest => "nearest",
             Self::Count => "count",
             Self::Sign => "sign",
+            Self::Approximate => "approximate",
         })
     }
 }

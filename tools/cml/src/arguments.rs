@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::compile::options::{Bits, Effort, Granularity, InputRange, Probability, Share};
+use crate::compile::options::{Bits, Effort, Granularity, InputRange, Probability, Rounding, Share};
 use crate::compile::source::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cml_runtime::arrays::ArraySource;
@@ -98,6 +98,10 @@ pub(crate) struct CompileArguments {
     /// All bootstrapping keys in one ring: a more conservative security assumption, and slower lookups
     #[arg(long)]
     pub(crate) one_ring: bool,
+    /// Exactness for speed: approximate:6 reads lookups of more than 6 bits as if they had 6, off by half a step of that at most;
+    /// predict --mode simulate says how many results differ
+    #[arg(long, value_name = "approximate:BITS")]
+    pub(crate) rounding: Option<Rounding>,
     /// What the client may send, enforced there: LO:HI, or LO:HI,LO:HI,.. for each feature
     #[arg(long, value_name = "[NAME=]LO:HI", allow_hyphen_values = true)]
     pub(crate) input_range: Vec<InputRange>,

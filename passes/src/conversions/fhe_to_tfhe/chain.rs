@@ -185,6 +185,7 @@ impl Reading {
 fn stage(role: Role) -> Stage {
     match role {
         Role::Table => Stage::Table,
+        Role::Approximate => Stage::Approximate,
         Role::Fold => Stage::Fold,
         Role::Nearest => Stage::Nearest,
         Role::Count => Stage::Count,

@@ -93,6 +93,7 @@ fn plan(form: &Form) -> String {
         Kind::Steps(_) => 'S',
         Kind::Zones { .. } => 'Z',
         Kind::Nearest { .. } => 'N',
+        Kind::Approximate { .. } => 'A',
     };
     form.stages.iter().map(letter).collect()
 }

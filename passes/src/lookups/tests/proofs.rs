@@ -1,8 +1,8 @@
 //! Whether a proof proves anything: chains with a fault.
 
 use super::model::{self, Model};
-use super::{Candidates, OUTPUT, generator, profile_of, some, staircases, steps};
-use crate::lookups::{Input, Node, Wrong, verify};
+use super::{Candidates, OUTPUT, demands, generator, profile_of, some, staircases, steps};
+use crate::lookups::{Form, Input, Kind, Node, Wrong, verify};
 use cml_runtime::reference::message::Table;
 use cml_runtime::server::TestPolynomial;
 use cml_runtime::units::Spacing;
@@ -36,6 +36,27 @@ fn is_wrong(nodes: &[Node], table: &Table, input: Spacing, seed: u64) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn an_approximate_reading_is_of_an_argument_within_its_tolerance(
+        tables in staircases(2..300), tolerance in 1u64..12, seed: u64,
+    ) {
+        let (table, lo, e) = (&tables[0], tables[0].lo, tolerance as i64);
+        let form = Form::new(&profile_of(&tables[..1]), &[Kind::Approximate { tolerance }]).unwrap();
+        let input = Spacing::of_slots(form.slots);
+        let nodes = form.nodes(table, input, OUTPUT).unwrap();
+        demands::agree(&form, &nodes, input);
+        prop_assert_eq!(verify(&nodes, table, input), Ok(()));
+        let mut model = Model::new(&nodes, input, seed, 0);
+        let hi = lo + table.values.len() as i64 - 1;
+        for x in generator::arguments(table, seed) {
+            let near = &table.values[((x - e).max(lo) - lo) as usize..=((x + e).min(hi) - lo) as usize];
+            prop_assert!((0..12).all(|trial| near.contains(&model.look_up(x, trial))), "{table:?} at {x}");
+        }
+        // Nor is it that of another table.
+        let other = Table { values: table.values.iter().map(|value| value + 1000).collect(), ..table.clone() };
+        prop_assert!(verify(&nodes, &other, input).is_err());
+    }
 
     #[test]
     fn what_goes_wrong_has_no_proof(tables in staircases(2..300), seed: u64) {

@@ -11,7 +11,7 @@ use cml_runtime::reference::message::Table;
 use cml_runtime::units::Variance;
 
 /// One bootstrap for each lookup, and one key set.
-const PLAIN: Options = Options { one_ring: false, key_sets: 1, chains: false };
+const PLAIN: Options = Options { one_ring: false, key_sets: 1, chains: false, approximate: None };
 
 /// Of a staircase with these jumps on `0..range`, rising, each by 1.
 fn staircase(range: i64, jumps: impl IntoIterator<Item = i64>) -> Profile {

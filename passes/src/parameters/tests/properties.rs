@@ -160,6 +160,7 @@ fn options() -> impl Strategy<Value = Options> {
         one_ring,
         key_sets,
         chains,
+        approximate: None,
     })
 }
 

@@ -113,6 +113,7 @@ fn settings(arguments: &CompileArguments) -> Result<Settings> {
         options.p_error_per_lookup_log2 = arguments.p_error_per_lookup.map(|log2| log2.0);
     }
     options.one_ring |= arguments.one_ring;
+    options.approximate_bits = arguments.rounding.map(|rounding| rounding.0).or(options.approximate_bits);
     if !arguments.input_range.is_empty() {
         options.input_ranges.clear();
     }

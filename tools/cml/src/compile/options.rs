@@ -1,7 +1,7 @@
 //! Options of a compilation: as they are written on the command line, and in a configuration file.
 
 use clap::ValueEnum;
-use cml_passes::transforms::parametrize::probability;
+use cml_passes::transforms::parametrize::{probability, rounding};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -108,6 +108,18 @@ impl FromStr for Probability {
     }
 }
 
+/// Bits that lookups may be rounded to, approximately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rounding(pub(crate) u32);
+
+impl FromStr for Rounding {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        rounding(text)?.map(Self).ok_or_else(|| "expected approximate:6".to_owned())
+    }
+}
+
 /// A share of all samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Share(pub(crate) f64);
@@ -185,6 +197,9 @@ pub(crate) struct Options {
     /// All key sets read the big key as polynomials of one size.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) one_ring: bool,
+    /// Bits that wider lookups are rounded to, approximately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) approximate_bits: Option<u32>,
     /// What the client may send, by input; the empty name stands for every input.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) input_ranges: BTreeMap<String, Vec<(f32, f32)>>,
@@ -241,6 +256,7 @@ impl Options {
             budget("p-error", self.p_error_log2),
             budget("p-error-per-lookup", self.p_error_per_lookup_log2),
             self.one_ring.then(|| "one-ring=true".to_owned()),
+            self.approximate_bits.map(|bits| format!("rounding=approximate:{bits}")),
         ];
         given.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }

@@ -218,6 +218,10 @@ impl<'c> Compiler<'c> {
         if !declared.is_empty() {
             options.push(format!("input-range={}", quoted(&declared)?));
         }
+        if self.settings.configuration.options.approximate_bits.is_some() {
+            // What all inputs lead to holds for exact lookups; intervals hold for all that a table has.
+            options.push("enumerate=0".to_owned());
+        }
         self.run(&TO_FHE.text_with(&[("cml-infer-ranges", options.join(" "))]))?;
         self.source.level = Level::Fhe;
         Ok(())
