@@ -96,7 +96,9 @@ fn notes(root: OperationRef<'_, '_>, schedule: &Schedule) -> Result<Notes, IrErr
     let steps: Vec<_> = ops.into_iter().filter(|op| op_name(*op) != "tfhe.keyswitch").collect();
     let mut notes = Notes::default();
     let mut stages: BTreeMap<u32, usize> = BTreeMap::new();
-    for op in schedule.order().map(|step| steps[step]).filter(|op| op_name(*op) == "tfhe.bootstrap") {
+    let reads =
+        |op: &OperationRef<'_, '_>| matches!(op_name(*op).as_str(), "tfhe.bootstrap" | "tfhe.compare");
+    for op in schedule.order().map(|step| steps[step]).filter(reads) {
         let attributes = Attributes(op);
         let lookup =
             u32::try_from(attributes.i64("lookup")?).map_err(|_| expected(op, "a lookup of 0 or more"))?;

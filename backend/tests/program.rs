@@ -46,7 +46,7 @@ fn the_steps_and_the_client_as_text() {
     assert_eq!((report.max_accumulator_bits, report.max_output_bits), (4, 3));
     assert_eq!(report.predicted_seconds, Some(0.25));
     let milliseconds: Vec<Option<f64>> = report.lookups.iter().map(|lookup| lookup.milliseconds).collect();
-    assert_eq!(milliseconds, [Some(20.0), Some(9.0)]);
+    assert_eq!(milliseconds, [Some(40.0 / 3.0), Some(9.0)]);
     assert_eq!(report.to_json(), program.report);
 }
 

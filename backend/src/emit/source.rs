@@ -3,8 +3,8 @@
 use super::clear::graph_body;
 use super::code::{Layout, comment, double, float, identifier, integers, option, text};
 use cml_runtime::program::message::{
-    Action, Bootstrap, Client, Combine, DeclaredRange, EncryptedPort, Event, Linear, ParameterSet, Returned,
-    Server, Step,
+    Action, Bootstrap, Client, Combine, Compare, Comparisons, DeclaredRange, EncryptedPort, Event, Linear,
+    ParameterSet, Returned, Server, Step,
 };
 use cml_runtime::reference::message::Graph;
 
@@ -43,6 +43,9 @@ pub(crate) fn program(client: &Client, server: &Server) -> String {
         code.push_str(&step_code(server.inputs.len() + index, index, step));
     }
     code.push_str(BUILDERS);
+    if server.steps.iter().any(|step| matches!(step.action, Some(Action::Compare(_)))) {
+        code.push_str(COMPARISONS);
+    }
     code
 }
 
@@ -62,6 +65,19 @@ fn step(node: &str, action: program::Action) -> program::Step {
         node: node.to_owned(),
         action: Some(action),
     }
+}
+";
+
+/// The same for comparisons, where there are any.
+const COMPARISONS: &str = "
+/// Smallest and largest value of each element, and its thresholds.
+fn comparisons(elements: &[(i64, i64, &[i64])]) -> Vec<program::Comparisons> {
+    let element = |(lo, hi, thresholds): &(i64, i64, &[i64])| program::Comparisons {
+        lo: *lo,
+        hi: *hi,
+        thresholds: thresholds.to_vec(),
+    };
+    elements.iter().map(element).collect()
 }
 ";
 
@@ -177,6 +193,7 @@ fn event(layout: &Layout, event: &Event) -> String {
             ("lookups", &|inner| inner.vec(integers(&event.lookups))),
             ("rotations", &|_| event.rotations.to_string()),
             ("returned", &|inner| option(event.returned, |form| returned(inner, form))),
+            ("compares", &|_| event.compares.to_string()),
         ],
     )
 }
@@ -208,6 +225,14 @@ fn step_code(value: usize, index: usize, step: &Step) -> String {
         Some(Action::Bootstrap(bootstrap)) => {
             let declarations = bootstrap_numbers(&constant, bootstrap);
             ("Bootstrap", bootstrap.to_string(), declarations, bootstrap_literal(&constant, bootstrap))
+        }
+        Some(Action::Compare(compare)) => {
+            let element = |inner: &Layout, Comparisons { lo, hi, thresholds }: &Comparisons| {
+                format!("({lo}, {hi}, {})", inner.slice(integers(thresholds)))
+            };
+            let elements = Layout::at(0).slice_of(&compare.elements, element);
+            let declarations = declare(&format!("{constant}_ELEMENTS"), "&[(i64, i64, &[i64])]", &elements);
+            ("Compare", compare.to_string(), declarations, compare_literal(&constant, compare))
         }
     };
     let variable = kind.to_ascii_lowercase();
@@ -248,6 +273,21 @@ fn combine_literal(constant: &str, combine: &Combine) -> String {
             ("weights", &|inner| inner.vec(integers(&combine.weights))),
             ("bias", &|_| format!("{constant}_BIAS.to_vec()")),
             ("spacing", &|_| spacing(combine.spacing)),
+        ],
+    )
+}
+
+fn compare_literal(constant: &str, compare: &Compare) -> String {
+    Layout::at(4).literal(
+        "program::Compare",
+        &[
+            ("input", &|_| compare.input.to_string()),
+            ("extension", &|_| compare.extension.to_string()),
+            ("elements", &|_| format!("comparisons({constant}_ELEMENTS)")),
+            ("spacing", &|_| spacing(compare.spacing)),
+            ("key", &|_| compare.key.to_string()),
+            ("lookup", &|_| compare.lookup.to_string()),
+            ("tables", &|_| compare.tables.to_string()),
         ],
     )
 }

@@ -6,8 +6,8 @@ use crate::Error;
 use cml_runtime::parameters::ledger::{Summary, assess, summarize};
 use cml_runtime::parameters::{key_sets, outputs};
 use cml_runtime::program::file::FORMAT_VERSION;
-use cml_runtime::program::message::{Action, Bootstrap, Client, EncryptedPort, Event, Program, Server};
-use cml_runtime::program::{Invalid, message};
+use cml_runtime::program::message::{Client, EncryptedPort, Event, Program, Server};
+use cml_runtime::program::{self, Invalid, message};
 use cml_runtime::units::{Log2Probability, Spacing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -81,6 +81,8 @@ pub struct Lookup {
     pub node: String,
     /// How many lookups.
     pub count: u32,
+    /// How many values they read: fewer than lookups where several tables are read out of one rotation.
+    pub values: u32,
     /// Width of the widest range, proved.
     pub width: u32,
     /// Width of the widest range that calibration saw.
@@ -88,9 +90,9 @@ pub struct Lookup {
     /// Largest 2-norm of the weights since the last bootstrap, not squared.
     pub norm2: f64,
     /// How the lookup is done: `bootstrap`, `extended_bootstrap`, `fold`, `steps`, `zones`, `floor`, or one of the last three
-    /// after a fold, as in `fold_steps`.
+    /// after a fold, as in `fold_steps`; `compare` where all tables of a value are read out of one rotation.
     pub form: String,
-    /// How many bootstraps one lookup takes.
+    /// How many bootstraps one value takes.
     pub rotations: u32,
     /// Predicted milliseconds of one lookup on one core.
     pub milliseconds: Option<f64>,
@@ -192,7 +194,7 @@ impl Report {
             lookups_per_inference: lookups.iter().map(|lookup| u64::from(lookup.count)).sum(),
             bootstraps_per_inference: lookups
                 .iter()
-                .map(|lookup| u64::from(lookup.count) * u64::from(lookup.rotations))
+                .map(|lookup| u64::from(lookup.values) * u64::from(lookup.rotations))
                 .sum(),
             max_accumulator_bits: lookups.iter().map(|lookup| lookup.width).max().unwrap_or(0),
             max_output_bits: outputs.iter().map(|event| event.width).max().unwrap_or(0),
@@ -231,7 +233,7 @@ impl Report {
 
 /// One bootstrap step of the server, and the event of the phase that it reads.
 struct Reading<'a> {
-    bootstrap: &'a Bootstrap,
+    reading: program::Reading<'a>,
     /// Half-torus slots of its input.
     slots: u64,
     event: usize,
@@ -244,13 +246,13 @@ impl<'a> Reading<'a> {
         let mut all: BTreeMap<u32, Vec<Self>> = BTreeMap::new();
         let mut phases = BTreeMap::new();
         for step in &server.steps {
-            if let Some(Action::Bootstrap(bootstrap)) = &step.action {
+            if let Some(reading) = step.reading() {
                 // Events are in the order in which their phases are first read.
                 let next = phases.len();
-                let event = *phases.entry(bootstrap.phase()).or_insert(next);
-                let input = values.get(bootstrap.input as usize).map_or(0, |value| value.spacing);
-                let reading = Self { bootstrap, slots: Spacing(input).slots(), event };
-                all.entry(bootstrap.lookup).or_default().push(reading);
+                let event = *phases.entry(reading.phase()).or_insert(next);
+                let input = values.get(*reading.input() as usize).map_or(0, |value| value.spacing);
+                let slots = Spacing(input).slots();
+                all.entry(reading.lookup()).or_default().push(Self { reading, slots, event });
             }
         }
         Ok(all)
@@ -266,39 +268,45 @@ impl Lookup {
     ) -> Result<Self, Error> {
         let missing = || Invalid::Missing { what: "failure event of a lookup" };
         let (mut stages, mut seen) = (Vec::new(), BTreeMap::new());
-        for (position, Reading { bootstrap, slots, event: number }) in readings.iter().enumerate() {
+        for (position, Reading { reading, slots, event: number }) in readings.iter().enumerate() {
             let event = client.events.get(*number).ok_or_else(missing)?;
             let found = assess(event, &client.parameters)?;
             let shares_phase = seen.insert(*number, found).is_some();
             stages.push(Stage {
-                role: role_of(bootstrap.stage()).to_owned(),
-                extension: bootstrap.extension,
-                parameter_set: bootstrap.key,
+                role: role_of(*reading).to_owned(),
+                extension: reading.extension(),
+                parameter_set: reading.key(),
                 slots: *slots,
-                tolerance_slots: bootstrap.tolerance,
+                tolerance_slots: reading.tolerance(),
                 tolerance_log2: found.tolerance.log2(),
                 noise_std_log2: found.variance.log2_std_dev(),
                 shares_phase,
                 p_error_log2: finite(found.probability),
-                milliseconds: recorded.milliseconds.get(&(bootstrap.lookup, position)).copied(),
+                milliseconds: recorded.milliseconds.get(&(reading.lookup(), position)).copied(),
             });
         }
-        let Reading { bootstrap, event, .. } = readings.first().ok_or_else(missing)?;
+        let Reading { reading, event, .. } = readings.first().ok_or_else(missing)?;
         let event = client.events.get(*event).ok_or_else(missing)?;
         let one = Log2Probability::sum(seen.values().map(|found| found.probability));
         let all = Log2Probability::sum(seen.values().map(|found| found.all));
         let norm2_squared =
             event.norm2_squared_bootstraps.iter().fold(event.norm2_squared_inputs, |sum, norm| sum + norm);
+        let count = match reading {
+            program::Reading::Tables(_) => event.count,
+            program::Reading::Comparisons(compare) => compare.tables,
+        };
+        let of_value: Option<f64> = stages.iter().map(|stage| stage.milliseconds).sum();
         Ok(Self {
-            lookup: bootstrap.lookup,
+            lookup: reading.lookup(),
             node: event.node.clone(),
-            count: event.count,
+            count,
+            values: event.count,
             width: event.width,
             measured_width: event.measured_width,
             norm2: norm2_squared.sqrt(),
             form: form_of(&stages),
             rotations: stages.len() as u32,
-            milliseconds: stages.iter().map(|stage| stage.milliseconds).sum(),
+            milliseconds: of_value.map(|one| one * f64::from(event.count) / f64::from(count.max(1))),
             share_of_time: None,
             p_error_log2: finite(one),
             share_of_p_error: if finite(all).is_some() { (all.0 - summary.total.0).exp2() } else { 0.0 },
@@ -318,8 +326,9 @@ impl Lookup {
     }
 }
 
-fn role_of(stage: message::Stage) -> &'static str {
-    match stage {
+fn role_of(reading: program::Reading<'_>) -> &'static str {
+    let program::Reading::Tables(bootstrap) = reading else { return "compare" };
+    match bootstrap.stage() {
         message::Stage::Table => "table",
         message::Stage::Fold => "fold",
         message::Stage::Nearest => "nearest",
@@ -336,6 +345,9 @@ fn form_of(stages: &[Stage]) -> String {
     let has = |role| stages.iter().any(|stage| stage.role == role);
     if has("approximate") {
         return "approximate".to_owned();
+    }
+    if has("compare") {
+        return "compare".to_owned();
     }
     let chain = match (has("count"), has("nearest"), has("table")) {
         (true, _, false) => "steps",

@@ -1,6 +1,6 @@
 use super::*;
 use cml_runtime::parameters::events::events;
-use cml_runtime::program::message::{Combine, Linear, ParameterSet, Step};
+use cml_runtime::program::message::{Action, Bootstrap, Combine, Linear, ParameterSet, Step};
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
 

@@ -15,8 +15,8 @@ impl Display for Report {
             writeln!(f, "  none")?;
         } else {
             write_table(f, &lookups(&self.lookups))?;
-            for hint in hints(&self.lookups) {
-                writeln!(f, "  {hint}")?;
+            for note in shared(&self.lookups).chain(hints(&self.lookups)) {
+                writeln!(f, "  {note}")?;
             }
             writeln!(f, "\nstages of each lookup")?;
             write_table(f, &stages(&self.lookups))?;
@@ -124,6 +124,13 @@ fn lookups(lookups: &[Lookup]) -> Table {
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
+}
+
+/// Where several tables are read out of one rotation.
+fn shared(lookups: &[Lookup]) -> impl Iterator<Item = String> + '_ {
+    let shared = by_time(lookups).into_iter().filter(|lookup| lookup.values < lookup.count);
+    shared
+        .map(|lookup| format!("{}: {} tables out of {} rotations", lookup.node, lookup.count, lookup.values))
 }
 
 /// Lookups with less of the time are not worth a hint.

@@ -26,10 +26,9 @@ module attributes {
     %a = tfhe.linear %x weights dense<[[1, -1], [2, 1]]> : tensor<2x2xi64> bias [1, 0]
       : tensor<2x!lwe> -> tensor<2x!lwe> loc("/fc1/Gemm")
     %s = tfhe.keyswitch %a : tensor<2x!lwe> -> tensor<2x!small> loc("/fc1/Gemm")
-    %l = tfhe.bootstrap %s lookup 0 extension 0
-      tables [array<i64: 0, 0, 0, 1, 1, 2, 2>, array<i64: 0, 0, 0, 0, 0, 1, 1, 1, 2, 2>] firsts [-2, -3] of [0, 1]
-      {cml.measured_width = 3 : i64, cml.predicted_milliseconds = 20.0 : f64} : tensor<2x!small> -> tensor<2x!lwe> loc("/Relu")
-    %y = tfhe.linear %l weights dense<1> : tensor<1x2xi64> bias [-3] : tensor<2x!lwe> -> tensor<1x!lwe> loc("/fc2/Gemm")
+    %l = tfhe.compare %s lookup 0 tables 3 extension 0 thresholds [array<i64: 1, 3>, array<i64: 2, 5>] lows [-2, -3] highs [4, 6]
+      {cml.measured_width = 3 : i64, cml.predicted_milliseconds = 20.0 : f64} : tensor<2x!small> -> tensor<4x!lwe> loc("/Relu")
+    %y = tfhe.linear %l weights dense<1> : tensor<1x4xi64> bias [-3] : tensor<4x!lwe> -> tensor<1x!lwe> loc("/fc2/Gemm")
     %c = tfhe.keyswitch %y : tensor<1x!lwe> -> tensor<1x!coarse> loc("/Relu_1")
     %d = tfhe.bootstrap %c lookup 1: fold extension 0 tolerance 1 tables [array<i64: 1, 0, 0, 0, 0>] firsts [-3] centers [1] of [0]
       {cml.predicted_milliseconds = 4.0 : f64} : tensor<1x!coarse> -> tensor<1x!window> loc("/Relu_1")

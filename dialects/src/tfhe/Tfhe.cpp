@@ -211,6 +211,32 @@ LogicalResult tfhe::BootstrapOp::verify() {
   return success();
 }
 
+LogicalResult tfhe::CompareOp::verify() {
+  if (!lwe(getInput()).getSet())
+    return emitOpError() << "input must be under a small key";
+  if (failed(expectBig(*this, getResult(), "result")))
+    return failure();
+  size_t elements = shapeOf(getInput())[0], results = 0;
+  if (getThresholds().size() != elements || getLows().size() != elements || getHighs().size() != elements)
+    return emitOpError() << "needs thresholds and a range for each element";
+  if (getExtension() > 12) // unsigned: a negative one is large
+    return emitOpError() << "extension must be 0 to 12, found " << int64_t(getExtension());
+  if (getLookup() > INT32_MAX || getTables() > INT32_MAX)
+    return emitOpError() << "lookup and tables must be 0 to 2^31 - 1";
+  __int128 spacing = lwe(getInput()).getSpacing(), half = __int128(1) << 63;
+  for (auto [index, attribute] : llvm::enumerate(getThresholds().getAsRange<DenseI64ArrayAttr>())) {
+    ArrayRef<int64_t> thresholds = attribute;
+    __int128 low = getLows()[index], high = getHighs()[index];
+    if (thresholds.empty() || thresholds.front() <= low || thresholds.back() > high ||
+        !std::is_sorted(thresholds.begin(), thresholds.end(), std::less_equal<>()))
+      return emitOpError() << "thresholds of element " << index << " must increase, from above its low to its high";
+    if ((thresholds.back() - low) * spacing > half || (high - thresholds.front() + 1) * spacing > half)
+      return emitOpError() << "element " << index << " lies further than half the torus from a threshold";
+    results += thresholds.size();
+  }
+  return expectShape(*this, Shape{int64_t(results)});
+}
+
 extern "C" {
 MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(Tfhe, tfhe);
 }

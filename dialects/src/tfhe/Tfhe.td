@@ -99,6 +99,30 @@ def Tfhe_KeyswitchOp : Tfhe_Op<"keyswitch"> {
   let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
 }
 
+def Tfhe_CompareOp : Tfhe_Op<"compare"> {
+  let summary = "Comparisons of each element with thresholds, out of one rotation";
+  let description = [{
+    For each element and each of its thresholds `t`, in increasing order, 1 where the element is at least `t`, else 0: the results
+    of the first element, then those of the second, and so on. From a small key to the big one; the result has a spacing of its
+    own. Every table of an element is linear in its comparisons, with the jumps of the table as weights.
+
+    All comparisons of an element come out of one blind rotation of a constant polynomial: a coefficient of the result has another
+    sign where the rotation is beyond a threshold. Their noise has the variance of a blind rotation, and is correlated.
+
+    The phase is switched to 2 * N * 2^extension positions; thresholds lie on those of extension 0. An element is `lows[i]` to
+    `highs[i]`, and lies less than half the torus above each of its thresholds and at most half the torus below.
+
+    `lookup` is the number of the group of lookups that are made of the results, `tables` how many lookups these are.
+  }];
+  let arguments = (ins Tfhe_List:$input, I64Attr:$lookup, I64Attr:$tables, I64Attr:$extension,
+                       TypedArrayAttrBase<DenseI64ArrayAttr, "array of i64 arrays, one for each element">:$thresholds,
+                       DenseI64ArrayAttr:$lows, DenseI64ArrayAttr:$highs);
+  let assemblyFormat = [{
+    $input `lookup` $lookup `tables` $tables `extension` $extension `thresholds` $thresholds `lows` $lows `highs` $highs
+    attr-dict `:` qualified(type($input)) `->` qualified(type($result))
+  }];
+}
+
 def Tfhe_Stage : I64EnumAttr<"Stage", "what a bootstrap is for in its lookup", [
     I64EnumAttrCase<"Table", 0, "table">, I64EnumAttrCase<"Fold", 1, "fold">, I64EnumAttrCase<"Nearest", 2, "nearest">,
     I64EnumAttrCase<"Count", 3, "count">, I64EnumAttrCase<"Sign", 4, "sign">, I64EnumAttrCase<"Approximate", 5, "approximate">]> {

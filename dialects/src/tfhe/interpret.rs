@@ -7,13 +7,15 @@ use crate::ir::{
 };
 use crate::qnn::SERVER;
 use crate::tfhe::{INPUT_SHAPES, Key, OUTPUT_HIGHS, OUTPUT_LOWS, OUTPUT_SHAPES, encoding, parameter_sets};
-use cml_runtime::program::message::{Action, Bootstrap, Combine, EncryptedPort, Linear, Server, Step};
+use cml_runtime::program::message::{
+    Action, Bootstrap, Combine, Compare, Comparisons, EncryptedPort, Linear, Server, Step,
+};
 use cml_runtime::units::Spacing;
 use melior::ir::{Module, OperationRef, Value};
 use std::collections::BTreeMap;
 
-/// The server's program: one step for each `tfhe.linear`, each `tfhe.combine`, and each `tfhe.bootstrap` with the keyswitch
-/// before it.
+/// The server's program: one step for each `tfhe.linear`, each `tfhe.combine`, and each `tfhe.bootstrap` or `tfhe.compare`
+/// with the keyswitch before it.
 ///
 /// # Errors
 /// [`IrError`] if `@server` is absent, has ops of another level, or lacks what the level's attributes say.
@@ -122,9 +124,49 @@ fn step(op: OperationRef<'_, '_>, numbers: &BTreeMap<usize, u32>) -> Result<Step
             spacing: spacing.0,
         }),
         "tfhe.bootstrap" => Action::Bootstrap(bootstrap(op, numbers, spacing)?),
+        "tfhe.compare" => Action::Compare(compare(op, numbers, spacing)?),
         _ => return Err(no_meaning(op)),
     };
     Ok(Step { node: node_name(op), action: Some(action) })
+}
+
+/// The value that is read, and the key set.
+fn reading(op: OperationRef<'_, '_>, numbers: &BTreeMap<usize, u32>) -> Result<(u32, u32), IrError> {
+    let input = operand(op, 0)?;
+    let (Key::Small(key), _) = encoding(op, input)? else {
+        return Err(expected(op, "an input under a small key"));
+    };
+    Ok((number(numbers, op, input)?, key))
+}
+
+fn unsigned(op: OperationRef<'_, '_>, name: &str) -> Result<u32, IrError> {
+    let found = u32::try_from(Attributes(op).i64(name)?);
+    found.map_err(|_| expected(op, &format!("an attribute `{name}` of 0 or more")))
+}
+
+fn compare(
+    op: OperationRef<'_, '_>,
+    numbers: &BTreeMap<usize, u32>,
+    spacing: Spacing,
+) -> Result<Compare, IrError> {
+    let attributes = Attributes(op);
+    let (input, key) = reading(op, numbers)?;
+    let ranges = attributes.i64_array("lows")?.iter().zip(attributes.i64_array("highs")?);
+    let elements = attributes.i64_arrays("thresholds")?.into_iter().zip(ranges);
+    let element = |(thresholds, (lo, hi)): (&[i64], (&i64, &i64))| Comparisons {
+        lo: *lo,
+        hi: *hi,
+        thresholds: thresholds.to_vec(),
+    };
+    Ok(Compare {
+        input,
+        extension: unsigned(op, "extension")?,
+        elements: elements.map(element).collect(),
+        spacing: spacing.0,
+        key,
+        lookup: unsigned(op, "lookup")?,
+        tables: unsigned(op, "tables")?,
+    })
 }
 
 fn bootstrap(
@@ -133,19 +175,12 @@ fn bootstrap(
     spacing: Spacing,
 ) -> Result<Bootstrap, IrError> {
     let attributes = Attributes(op);
-    let input = operand(op, 0)?;
-    let (Key::Small(key), _) = encoding(op, input)? else {
-        return Err(expected(op, "an input under a small key"));
-    };
-    let unsigned = |name: &str| {
-        u32::try_from(attributes.i64(name)?)
-            .map_err(|_| expected(op, &format!("an attribute `{name}` of 0 or more")))
-    };
-    let optional = |name: &str| if attributes.has(name) { unsigned(name) } else { Ok(0) };
+    let (input, key) = reading(op, numbers)?;
+    let optional = |name: &str| if attributes.has(name) { unsigned(op, name) } else { Ok(0) };
     let lookup = lookup_of(op)?;
     Ok(Bootstrap {
-        input: number(numbers, op, input)?,
-        extension: unsigned("extension")?,
+        input,
+        extension: unsigned(op, "extension")?,
         tables: lookup.tables,
         table_of: lookup.table_of,
         spacing: spacing.0,
@@ -158,6 +193,6 @@ fn bootstrap(
         },
         // The dialect numbers the stages as the program does.
         stage: optional("stage")? as i32,
-        lookup: unsigned("lookup")?,
+        lookup: unsigned(op, "lookup")?,
     })
 }

@@ -357,3 +357,101 @@ func.func @bootstrap_beyond_the_torus(%x: tensor<1x!tfhe.lwe<small 0, 4611686018
   %0 = tfhe.bootstrap %x lookup 0 extension 0 tables [array<i64: 0, 0, 0, 0, 0>] firsts [0] of [0] : tensor<1x!tfhe.lwe<small 0, 4611686018427387904>> -> tensor<1x!tfhe.lwe<big, 8>>
   return
 }
+
+// -----
+
+func.func @compare_input_key(%x: tensor<1x!tfhe.lwe<big, 8>>) {
+  // expected-error @+1 {{input must be under a small key}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 1>] lows [0] highs [3] : tensor<1x!tfhe.lwe<big, 8>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_result_key(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{result must be under the big key}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 1>] lows [0] highs [3] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<small 0, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_count(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{result has shape [1], expected [2]}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 1, 2>] lows [0] highs [3] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_elements(%x: tensor<2x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{needs thresholds and a range for each element}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 1>] lows [0] highs [3] : tensor<2x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_extension(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{extension must be 0 to 12, found -1}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension -1 thresholds [array<i64: 1>] lows [0] highs [3] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_tables(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{lookup and tables must be 0 to 2^31 - 1}}
+  %0 = tfhe.compare %x lookup 0 tables -1 extension 0 thresholds [array<i64: 1>] lows [0] highs [3] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_with_nothing(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{thresholds of element 0 must increase, from above its low to its high}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64>] lows [0] highs [3] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_order(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{thresholds of element 0 must increase, from above its low to its high}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 2, 2>] lows [0] highs [3] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<2x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_low(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{thresholds of element 0 must increase, from above its low to its high}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 0>] lows [0] highs [3] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_high(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{thresholds of element 0 must increase, from above its low to its high}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 4>] lows [0] highs [3] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+// Half the torus is eight slots.
+func.func @compare_range(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 1>] lows [-7] highs [8] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  // expected-error @+1 {{element 0 lies further than half the torus from a threshold}}
+  %1 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 1>] lows [-7] highs [9] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}
+
+// -----
+
+func.func @compare_range_below(%x: tensor<1x!tfhe.lwe<small 0, 1152921504606846976>>) {
+  // expected-error @+1 {{element 0 lies further than half the torus from a threshold}}
+  %0 = tfhe.compare %x lookup 0 tables 1 extension 0 thresholds [array<i64: 1>] lows [-8] highs [8] : tensor<1x!tfhe.lwe<small 0, 1152921504606846976>> -> tensor<1x!tfhe.lwe<big, 8>>
+  return
+}

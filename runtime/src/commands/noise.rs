@@ -6,7 +6,8 @@ use crate::client::shapes::modulus;
 use crate::client::{ClientKey, Randomness, bits, encrypt};
 use crate::parameters::{noise, outputs};
 use crate::program::message::{
-    Action, Bootstrap, Client, EncryptedPort, Event, Linear, ParameterSet, Returned, Server, Step,
+    Action, Bootstrap, Client, Compare, Comparisons, EncryptedPort, Event, Linear, ParameterSet, Returned,
+    Server, Step,
 };
 use crate::reference::message::Table;
 use crate::server::{CheckedServer, ServerKey, Switched};
@@ -136,6 +137,18 @@ pub fn measure_noise(
     let predicted = noise::linear_combination(SUMMED as f64, bootstrap);
     rows.push(NoiseRow::of(&operation, &around(SUMS, SUMMED as i64), predicted));
 
+    let slot = SPACING as f64 * (-63f64).exp2();
+    let compared = words(COMPARED);
+    let expected = THRESHOLDS.map(|threshold| encode(i64::from(threshold <= 0), RESULT_SPACING));
+    let noise = differences(&phases(&big, &compared), &expected.repeat(samples));
+    for (name, weights) in SUMS_OF_COMPARISONS {
+        let sum = |one: &[f64]| one.iter().zip(weights).map(|(noise, weight)| noise * weight).sum::<f64>();
+        let sums: Vec<f64> = noise.chunks_exact(weights.len()).map(sum).collect();
+        let terms: Vec<(f64, f64)> = (1..).map(|above| f64::from(above) * slot).zip(weights).collect();
+        let norm = noise::rotation_norm2_squared(&terms, set.correlated_share());
+        rows.push(NoiseRow::of(name, &sums, noise::linear_combination(norm, bootstrap)));
+    }
+
     let returned = server.outputs[SHORT].returned;
     let predicted = outputs::added_variance(returned.as_ref(), &server.parameters);
     let short = differences(&phases(&small, &words(SHORT)), &before);
@@ -148,8 +161,20 @@ const SHORT: usize = 1;
 const PLAIN: usize = 2;
 const EXTENDED: usize = 3;
 const SUMS: usize = 4;
+const COMPARED: usize = 5;
 
-/// Zeros that are returned as they are and shortened; bootstraps of them by a table that holds only 1; sums of the results.
+/// What zeros are compared with, out of one rotation.
+const THRESHOLDS: [i64; 7] = [0, 1, 2, 3, 4, 5, 6];
+
+/// Sums of the comparisons of one rotation: a rising table, one that goes up and down, one comparison alone.
+const SUMS_OF_COMPARISONS: [(&str, [f64; 7]); 3] = [
+    ("comparison", [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]),
+    ("rising sum of comparisons of one rotation", [1.0, 2.0, 1.0, 0.0, 3.0, 1.0, 2.0]),
+    ("mixed sum of comparisons of one rotation", [2.0, -2.0, 1.0, -3.0, 3.0, -1.0, 2.0]),
+];
+
+/// Zeros that are returned as they are and shortened; bootstraps of them by a table that holds only 1; sums of the results;
+/// comparisons of them.
 fn server(set: &ParameterSet, samples: usize) -> Server {
     let extended = samples.div_ceil(PLAIN_FOR_EXTENDED);
     let port = |name: &str, count: usize, spacing: u64, returned| EncryptedPort {
@@ -180,6 +205,8 @@ fn server(set: &ParameterSet, samples: usize) -> Server {
         bias: vec![0; samples],
         spacing: RESULT_SPACING,
     };
+    let elements = vec![Comparisons { lo: -1, hi: 6, thresholds: THRESHOLDS.to_vec() }; samples];
+    let compare = Compare { input: 0, elements, spacing: RESULT_SPACING, ..Compare::default() };
     Server {
         parameters: vec![set.clone()],
         inputs: vec![port("zeros", samples, SPACING, None), port("some zeros", extended, SPACING, None)],
@@ -187,6 +214,7 @@ fn server(set: &ParameterSet, samples: usize) -> Server {
             bootstrap(0, 0, samples),
             bootstrap(1, EXTENSION, extended),
             Step { node: "sums".to_owned(), action: Some(Action::Linear(sums)) },
+            Step { node: "comparisons".to_owned(), action: Some(Action::Compare(compare)) },
         ],
         outputs: vec![
             port("fresh", samples, SPACING, None),
@@ -194,8 +222,9 @@ fn server(set: &ParameterSet, samples: usize) -> Server {
             port("plain", samples, RESULT_SPACING, None),
             port("extended", extended, RESULT_SPACING, None),
             port("sums", samples, RESULT_SPACING, None),
+            port("comparisons", samples * THRESHOLDS.len(), RESULT_SPACING, None),
         ],
-        output_values: vec![0, 0, 2, 3, 4],
+        output_values: vec![0, 0, 2, 3, 4, 5],
     }
 }
 
@@ -266,7 +295,7 @@ mod tests {
             let (error, count) = (row.error_bits(), row.samples as f64);
             eprintln!("{} ({count}): {:.3} bits, {error:+.3}", row.operation, row.measured.log2_std_dev());
             // Samples of few: twice their own scatter more.
-            let is_sum = row.operation.starts_with("sum");
+            let is_sum = row.operation.contains("sum");
             assert!(error.abs() < TOLERANCE_BITS.max(2.0 / count.sqrt()), "{row:?}");
             let std_dev = row.predicted.std_dev();
             assert!(is_sum || row.mean.abs() < 5.0 * std_dev / count.sqrt() + 0.02 * std_dev, "{row:?}");

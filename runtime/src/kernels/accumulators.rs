@@ -94,20 +94,21 @@ impl Accumulators {
         &self.words[self.shape.range(self.places[index].0, polynomial)][..self.shape.size]
     }
 
-    /// The constant coefficient of an accumulator as a ciphertext under the big key: mask, then body.
+    /// A coefficient of an accumulator as a ciphertext under the big key: mask, then body.
     ///
     /// # Panics
-    /// If there is no such accumulator, or the output has another size.
-    pub fn extract_constant(&self, index: usize, output: &mut [u64]) {
+    /// If there is no such accumulator or coefficient, or the output has another size.
+    pub fn extract(&self, index: usize, coefficient: usize, output: &mut [u64]) {
         let (body, mask) = output.split_last_mut().expect("a ciphertext has a body");
         let masks = self.shape.polynomials - 1;
         assert_eq!(mask.len(), masks * self.shape.size, "size of a ciphertext under the big key");
-        *body = self.polynomial(index, masks)[0];
+        *body = self.polynomial(index, masks)[coefficient];
         for (polynomial, mask) in mask.chunks_exact_mut(self.shape.size).enumerate() {
-            // The constant coefficient of a product takes coefficient `j` of the key with `-j` of the other.
-            let words = self.polynomial(index, polynomial);
-            mask[0] = words[0];
-            mask[1..].iter_mut().zip(words.iter().rev()).for_each(|(to, from)| *to = from.wrapping_neg());
+            // Coefficient `c` of a product takes `j` of the key with `c - j` of the other, its sign changed below 0.
+            let (below, above) = self.polynomial(index, polynomial).split_at(coefficient + 1);
+            let (plain, negated) = mask.split_at_mut(coefficient + 1);
+            plain.iter_mut().zip(below.iter().rev()).for_each(|(to, from)| *to = *from);
+            negated.iter_mut().zip(above.iter().rev()).for_each(|(to, from)| *to = from.wrapping_neg());
         }
     }
 }

@@ -82,7 +82,8 @@ pub fn assess(event: &Event, sets: &[ParameterSet]) -> Result<Assessment, Error>
         Some(extension) => {
             let set = sets.get(event.key as usize).ok_or_else(|| bad("key", event.key.to_string()))?;
             let read = set.keyswitch_variance() + set.modulus_switch_variance(extension);
-            (arriving + read, reading_tolerance(event.spacing, event.tolerance, set, extension))
+            let boundaries = if event.compares { 0 } else { extension };
+            (arriving + read, reading_tolerance(event.spacing, event.tolerance, set, boundaries))
         }
     };
     let probability = failure::outside(tolerance, variance);
@@ -96,7 +97,7 @@ fn half_room(spacing: u64, tolerance: u32) -> f64 {
 }
 
 /// Smallest noise that moves the slot that a bootstrap reads by more than the tolerance, on the torus; not positive where
-/// the positions of the test polynomial are too coarse for that.
+/// the positions of the test polynomial are too coarse for that. Thresholds of comparisons lie on positions of extension 0.
 #[must_use]
 pub fn reading_tolerance(spacing: u64, tolerance: u32, set: &ParameterSet, extension: u32) -> f64 {
     half_room(spacing, tolerance) - half_position(set, extension)

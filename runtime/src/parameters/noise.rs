@@ -101,6 +101,44 @@ pub fn blind_rotation(
     Variance(input.0 as f64 * (fourier + encryption + rounding))
 }
 
+/// Share of a blind rotation's variance that the coefficients of its result have in common: two of them at a distance of
+/// `d` half turns have the correlation `1 - 2 d` in it, and none in the rest. The arguments are those of [`blind_rotation`].
+///
+/// What the decomposition cannot represent is multiplied by the key. The key's bits are one half on average; the part of
+/// the product that comes from this average is smooth, and half of the variance.
+///
+/// # Source
+/// Our own, from the formula of the rounding; measured in `runtime/tests/comparisons.rs`.
+#[must_use]
+pub fn correlated_share(
+    input: LweDimension,
+    shape: GlweShape,
+    decomposition: Decomposition,
+    key: Variance,
+) -> f64 {
+    let coefficients = (shape.dimension * shape.polynomial_size) as f64;
+    let smooth = 0.25 * coefficients * remainder_squared(decomposition) / 24.0;
+    input.0 as f64 * smooth / blind_rotation(input, shape, decomposition, key).0
+}
+
+/// Squared 2-norm of a sum of coefficients of one blind rotation, as independent results of this sum's variance would have
+/// it. `terms` are places, in half turns and increasing, with their weights; `share` is the [`correlated_share`].
+#[must_use]
+pub fn rotation_norm2_squared(terms: &[(f64, f64)], share: f64) -> f64 {
+    let squares: f64 = terms.iter().map(|(_, weight)| weight * weight).sum();
+    // The sum over all pairs of `weight * weight * (1 - 2 distance)` is the mean over the half turn of the square of
+    // `sum of weight * sign(place of the mean - place of the weight)`, a staircase.
+    let mut height: f64 = -terms.iter().map(|(_, weight)| weight).sum::<f64>();
+    let (mut mean, mut before) = (0.0, 0.0);
+    for (place, weight) in terms {
+        mean += (place - before) * height * height;
+        height += 2.0 * weight;
+        before = *place;
+    }
+    mean += (1.0 - before) * height * height;
+    (1.0 - share) * squares + share * mean
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,5 +189,20 @@ mod tests {
     #[test]
     fn weights_add_in_squares() {
         assert_eq!(linear_combination(9.0 + 16.0, Variance(2.0)), Variance(50.0));
+    }
+
+    proptest! {
+        #[test]
+        fn sums_of_one_rotation_count_every_pair(
+            terms in proptest::collection::vec((0.0..1.0, -9i32..10), 0..12), share in 0.0..0.5,
+        ) {
+            let mut terms: Vec<(f64, f64)> = terms.into_iter().map(|(place, weight)| (place, f64::from(weight))).collect();
+            terms.sort_by(|one, other| one.0.total_cmp(&other.0));
+            let correlation = |one: f64, other: f64| 1.0 - 2.0 * (one - other).abs();
+            let pairs = terms.iter().flat_map(|one| terms.iter().map(move |other| one.1 * other.1 * correlation(one.0, other.0)));
+            let squares: f64 = terms.iter().map(|term| term.1 * term.1).sum();
+            let expected = (1.0 - share) * squares + share * pairs.sum::<f64>();
+            prop_assert!((rotation_norm2_squared(&terms, share) - expected).abs() < 1e-9 * (1.0 + squares * 12.0));
+        }
     }
 }

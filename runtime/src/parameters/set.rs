@@ -85,6 +85,17 @@ impl ParameterSet {
         )
     }
 
+    /// Share of the variance of [`Self::bootstrap_variance`] that results of one rotation have in common.
+    #[must_use]
+    pub fn correlated_share(&self) -> f64 {
+        noise::correlated_share(
+            self.small_dimension(),
+            self.glwe_shape(),
+            self.pbs_decomposition(),
+            self.fresh_variance() + noise::dropped(self.bootstrap_key_dropped_bits()),
+        )
+    }
+
     /// What the keyswitch to the small key adds.
     #[must_use]
     pub fn keyswitch_variance(&self) -> Variance {

@@ -2,8 +2,8 @@
 
 use super::error::Invalid;
 use super::message::{
-    Action, Bootstrap, Client, Combine, EncryptedPort, Event, Linear, ParameterSet, Program, Server, Stage,
-    Step,
+    Action, Bootstrap, Client, Combine, Compare, Comparisons, EncryptedPort, Event, Linear, ParameterSet,
+    Program, Server, Stage, Step,
 };
 use crate::parameters::{events::events, key_sets, ledger, outputs};
 use crate::reference::TensorType;
@@ -127,6 +127,7 @@ impl Step {
             Some(Action::Linear(linear)) => &linear.inputs,
             Some(Action::Combine(combine)) => &combine.inputs,
             Some(Action::Bootstrap(bootstrap)) => std::slice::from_ref(&bootstrap.input),
+            Some(Action::Compare(compare)) => std::slice::from_ref(&compare.input),
         }
     }
 
@@ -137,18 +138,20 @@ impl Step {
             Some(Action::Linear(linear)) => &mut linear.inputs,
             Some(Action::Combine(combine)) => &mut combine.inputs,
             Some(Action::Bootstrap(bootstrap)) => std::slice::from_mut(&mut bootstrap.input),
+            Some(Action::Compare(compare)) => std::slice::from_mut(&mut compare.input),
         }
     }
 
     fn result(&self, values: &[Ciphertexts], key_sets: usize) -> Result<Ciphertexts, &'static str> {
+        if self.reading().is_some_and(|reading| reading.key() as usize >= key_sets) {
+            return Err("it uses a key set that does not exist");
+        }
         match &self.action {
             None => Err("an action that only a newer version knows"),
             Some(Action::Linear(linear)) => linear.result(values),
             Some(Action::Combine(combine)) => combine.result(values),
-            Some(Action::Bootstrap(bootstrap)) if bootstrap.key as usize >= key_sets => {
-                Err("it uses a key set that does not exist")
-            }
             Some(Action::Bootstrap(bootstrap)) => bootstrap.result(values),
+            Some(Action::Compare(compare)) => compare.result(values),
         }
     }
 }
@@ -236,6 +239,42 @@ impl Bootstrap {
             return Err("the spacing is 0");
         }
         Ok(Ciphertexts { count: input.count, spacing: self.spacing })
+    }
+}
+
+impl Compare {
+    fn result(&self, values: &[Ciphertexts]) -> Result<Ciphertexts, &'static str> {
+        let input = values.get(self.input as usize).ok_or(UNDEFINED)?;
+        if self.extension > ParameterSet::LARGEST_EXTENSION {
+            return Err("too many accumulators");
+        }
+        if self.elements.len() != input.count {
+            return Err("there are not as many elements as its input has");
+        }
+        if self.spacing == 0 {
+            return Err("the spacing is 0");
+        }
+        self.elements.iter().try_for_each(|element| element.check(input.spacing))?;
+        let count = self.elements.iter().map(|element| element.thresholds.len()).sum();
+        Ok(Ciphertexts { count, spacing: self.spacing })
+    }
+}
+
+impl Comparisons {
+    fn check(&self, spacing: u64) -> Result<(), &'static str> {
+        let Self { lo, hi, thresholds } = self;
+        let (Some(first), Some(last)) = (thresholds.first(), thresholds.last()) else {
+            return Err("an element without thresholds");
+        };
+        if first <= lo || last > hi || thresholds.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return Err("its thresholds do not increase, or an element is never on both sides of them");
+        }
+        // A threshold is told from what lies less than half a turn above it, and at most half a turn below.
+        let half = |slots: u64| u128::from(slots) * u128::from(spacing) <= 1 << 63;
+        if !half(last.abs_diff(*lo)) || !half(hi.abs_diff(*first).saturating_add(1)) {
+            return Err("an element lies further than half the torus from a threshold");
+        }
+        Ok(())
     }
 }
 

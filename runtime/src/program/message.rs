@@ -164,6 +164,49 @@ pub struct Bootstrap {
     pub lookup: u32,
 }
 
+/// Comparisons of one element with some thresholds.
+#[derive(Clone, PartialEq, Message)]
+pub struct Comparisons {
+    /// Smallest value of the element.
+    #[prost(sint64, tag = "1")]
+    pub lo: i64,
+    /// Its largest value.
+    #[prost(sint64, tag = "2")]
+    pub hi: i64,
+    /// In increasing order, above `lo` and at most `hi`.
+    #[prost(sint64, repeated, tag = "3")]
+    pub thresholds: Vec<i64>,
+}
+
+/// Keyswitch to a small key and one bootstrap for each element, with as many results as the element has thresholds: 1 where
+/// it is at least the threshold, else 0. All tables of an element are linear in them. Results of the first element come first.
+///
+/// All results of an element come out of one rotation: their noises are correlated.
+#[derive(Clone, PartialEq, Message)]
+pub struct Compare {
+    /// Value number.
+    #[prost(uint32, tag = "1")]
+    pub input: u32,
+    /// log2 of the number of accumulators; 0 is the plain bootstrap.
+    #[prost(uint32, tag = "2")]
+    pub extension: u32,
+    /// One for each element.
+    #[prost(message, repeated, tag = "3")]
+    pub elements: Vec<Comparisons>,
+    /// Spacing of the results.
+    #[prost(fixed64, tag = "4")]
+    pub spacing: u64,
+    /// Index of the key set.
+    #[prost(uint32, tag = "5")]
+    pub key: u32,
+    /// Number of the group of lookups that are made of the results.
+    #[prost(uint32, tag = "6")]
+    pub lookup: u32,
+    /// How many lookups these are; for reports.
+    #[prost(uint32, tag = "7")]
+    pub tables: u32,
+}
+
 /// What a step does.
 #[derive(Clone, PartialEq, Oneof)]
 #[allow(missing_docs)]
@@ -174,6 +217,8 @@ pub enum Action {
     Bootstrap(Bootstrap),
     #[prost(message, tag = "12")]
     Combine(Combine),
+    #[prost(message, tag = "13")]
+    Compare(Compare),
 }
 
 /// One step of the server.
@@ -183,7 +228,7 @@ pub struct Step {
     #[prost(string, tag = "1")]
     pub node: String,
     /// Absent in a file from a newer version, which is refused.
-    #[prost(oneof = "Action", tags = "10, 11, 12")]
+    #[prost(oneof = "Action", tags = "10, 11, 12, 13")]
     pub action: Option<Action>,
 }
 
@@ -250,6 +295,9 @@ pub struct Event {
     /// For a decrypted output how it is returned.
     #[prost(message, optional, tag = "14")]
     pub returned: Option<Returned>,
+    /// Whether the phase is compared with thresholds: these lie on positions of a plain bootstrap, whatever the extension.
+    #[prost(bool, tag = "15")]
+    pub compares: bool,
 }
 
 /// What the client needs, and nothing of the model's weights.

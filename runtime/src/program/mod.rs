@@ -14,5 +14,5 @@ pub(crate) use check::check_returned;
 pub use container::load_client;
 pub use error::{Error, Invalid};
 pub use file::FileKind;
-pub use phase::PhaseId;
+pub use phase::{PhaseId, Reading};
 pub use print::print;

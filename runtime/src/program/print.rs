@@ -1,7 +1,8 @@
 //! A program as text: one line for each input, step and output.
 
 use super::message::{
-    Action, Bootstrap, Combine, EncryptedPort, Linear, ParameterSet, Program, Returned, Server, Stage,
+    Action, Bootstrap, Combine, Compare, EncryptedPort, Linear, ParameterSet, Program, Returned, Server,
+    Stage,
 };
 use crate::reference::message::Table;
 use crate::units::Width;
@@ -44,6 +45,7 @@ impl Display for Server {
                 Some(Action::Linear(linear)) => write!(f, "{linear}")?,
                 Some(Action::Combine(combine)) => write!(f, "{combine}")?,
                 Some(Action::Bootstrap(bootstrap)) => write!(f, "{bootstrap}")?,
+                Some(Action::Compare(compare)) => write!(f, "{compare}")?,
             }
             writeln!(f, "  // {}", step.node)?;
         }
@@ -136,6 +138,15 @@ impl Display for Bootstrap {
     }
 }
 
+impl Display for Compare {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let results: usize = self.elements.iter().map(|element| element.thresholds.len()).sum();
+        write!(f, "compare %{} for lookup {}, ", self.input, self.lookup)?;
+        write!(f, "{} elements, {results} comparisons, {} tables, ", self.elements.len(), self.tables)?;
+        write!(f, "key {}, extension {}, spacing {}", self.key, self.extension, spacing(self.spacing))
+    }
+}
+
 fn spacing(spacing: u64) -> String {
     format!("2^{:.2}", (spacing as f64).log2() - 64.0)
 }
@@ -143,6 +154,16 @@ fn spacing(spacing: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::check::tests::small_program;
+    use super::super::message::{Compare, Comparisons};
+
+    #[test]
+    fn a_comparison_says_what_it_serves() {
+        let comparisons = |thresholds: &[i64]| Comparisons { lo: 0, hi: 9, thresholds: thresholds.to_vec() };
+        let elements = vec![comparisons(&[1, 2, 5]), comparisons(&[7])];
+        let compare = Compare { input: 3, elements, spacing: 1 << 58, tables: 20, ..Compare::default() };
+        let expected = "compare %3 for lookup 0, 2 elements, 4 comparisons, 20 tables, key 0, extension 0, spacing 2^-6.00";
+        assert_eq!(compare.to_string(), expected);
+    }
 
     #[test]
     fn one_line_for_each_input_step_and_output() {

@@ -13,7 +13,8 @@ const LEAF: Form = Form(&[]);
 const TABLES: u64 = 1;
 const LOOKUP: Form = Form(&[(TABLES, &LEAF)]);
 const BOOTSTRAP: Form = Form(&[(3, &LEAF)]);
-const STEP: Form = Form(&[(1, &LEAF), (10, &LEAF), (11, &BOOTSTRAP), (12, &LEAF)]);
+const COMPARE: Form = Form(&[(3, &LEAF)]);
+const STEP: Form = Form(&[(1, &LEAF), (10, &LEAF), (11, &BOOTSTRAP), (12, &LEAF), (13, &COMPARE)]);
 const PORT: Form = Form(&[(6, &LEAF)]);
 const EVENT: Form = Form(&[(14, &LEAF)]);
 const SERVER: Form = Form(&[(1, &LEAF), (2, &PORT), (3, &STEP), (4, &PORT)]);
@@ -72,7 +73,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::super::check::tests::small_program;
     use super::*;
-    use crate::program::message::{Action, Event, Program, Step};
+    use crate::program::message::{Action, Compare, Comparisons, Event, Program, Step};
     use crate::reference::message::{Graph, Lookup, Op, Table};
     use prost::Message;
 
@@ -92,6 +93,13 @@ mod tests {
             _ => panic!("the second step looks up"),
         };
         assert_eq!(added(table), 1);
+        // A step, its action and three elements.
+        let compare = |program: &mut Program| {
+            let elements = vec![Comparisons::default(); 3];
+            let action = Some(Action::Compare(Compare { elements, ..Compare::default() }));
+            program.server.as_mut().unwrap().steps.push(Step { action, ..Step::default() });
+        };
+        assert_eq!(added(compare), 5);
         let sets = |program: &mut Program| {
             let set = program.server.as_ref().unwrap().parameters[0].clone();
             program.server.as_mut().unwrap().parameters.push(set.clone());

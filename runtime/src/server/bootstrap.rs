@@ -24,7 +24,7 @@ impl<'a> BlindRotation<'a> {
         Self { key, accumulators: None, switched: Vec::new(), rotations: Vec::new() }
     }
 
-    /// Rotates a batch through passes over the bootstrapping key, and extracts the constant coefficients.
+    /// Rotates a batch through passes over the bootstrapping key, and extracts the coefficients that are asked for.
     ///
     /// Every ciphertext has a test polynomial of its own, of N 2^extension coefficients.
     pub(super) fn run(&mut self, extension: u32, batch: &mut [Rotated<'_>]) {
@@ -44,7 +44,7 @@ impl<'a> BlindRotation<'a> {
                 accumulators.set(index * components + component, body);
             }
         }
-        // Only component 0 is extracted. With the odd elements of the mask first, then the multiples of 2, of 4 and so on,
+        // Only component 0 is extracted from. With the odd elements of the mask first, then the multiples of 2, of 4 and so on,
         // components that can no longer reach component 0 are left out. The mask is public: the order tells nothing.
         for zeros in 0..=extension {
             for bit in 0..shapes.small.0 {
@@ -52,10 +52,12 @@ impl<'a> BlindRotation<'a> {
                 kernel.rotate(bit, &mut accumulators, &self.rotations);
             }
         }
-        for (index, Rotated { polynomial, output, .. }) in batch.iter_mut().enumerate() {
-            accumulators.extract_constant(index * components, output);
-            let body = output.last_mut().expect("a ciphertext has a body");
-            *body = body.wrapping_add(polynomial.half_center());
+        let length = shapes.big_size().0;
+        for (index, Rotated { polynomial, coefficients, outputs, .. }) in batch.iter_mut().enumerate() {
+            for (coefficient, output) in coefficients.iter().zip(outputs.chunks_exact_mut(length)) {
+                accumulators.extract(index * components, *coefficient, output);
+                output[length - 1] = output[length - 1].wrapping_add(polynomial.half_center());
+            }
         }
         self.accumulators = Some(accumulators);
     }

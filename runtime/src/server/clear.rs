@@ -1,6 +1,8 @@
 //! Execution on clear integers: exact, and the reference for the other executors.
 
 use super::{BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase};
+use crate::program::Reading;
+use crate::program::message::{Bootstrap, Compare};
 
 /// Integers of one sample.
 pub struct Clear;
@@ -39,7 +41,7 @@ impl Executor for Clear {
 
     fn bootstraps(&mut self, phases: &[(Phase<'_>, &Vec<i64>)]) -> Result<Vec<Vec<Vec<i64>>>, Error> {
         let of_phase = |(phase, input): &(Phase<'_>, &Vec<i64>)| {
-            phase.steps().iter().map(|step| read_tables(step, input)).collect::<Result<Vec<_>, _>>()
+            phase.steps().iter().map(|step| read(step, input)).collect::<Result<Vec<_>, _>>()
         };
         phases.iter().map(of_phase).collect()
     }
@@ -52,17 +54,36 @@ fn sum(bias: i64, terms: impl Iterator<Item = (i64, i64)>) -> Option<i64> {
     sum.and_then(|sum| i64::try_from(sum).ok())
 }
 
-fn read_tables(step: &BootstrapStep<'_>, input: &[i64]) -> Result<Vec<i64>, Error> {
+fn read(step: &BootstrapStep<'_>, input: &[i64]) -> Result<Vec<i64>, Error> {
+    match step.reading {
+        Reading::Tables(bootstrap) => read_tables(step.node, bootstrap, input),
+        Reading::Comparisons(compare) => read_comparisons(step.node, compare, input),
+    }
+}
+
+fn read_tables(node: &str, bootstrap: &Bootstrap, input: &[i64]) -> Result<Vec<i64>, Error> {
     let read = |(element, (value, table)): (usize, (&i64, &u32))| {
-        let table = &step.bootstrap.tables[*table as usize];
+        let table = &bootstrap.tables[*table as usize];
         let slot = usize::try_from(i128::from(*value) - i128::from(table.lo)).ok();
         slot.and_then(|slot| table.values.get(slot)).copied().ok_or_else(|| Error::OutsideTable {
-            node: step.node.to_owned(),
+            node: node.to_owned(),
             element,
             value: *value,
             lo: table.lo,
             hi: table.lo.saturating_add(table.values.len() as i64 - 1),
         })
     };
-    input.iter().zip(&step.bootstrap.table_of).enumerate().map(read).collect()
+    input.iter().zip(&bootstrap.table_of).enumerate().map(read).collect()
+}
+
+fn read_comparisons(node: &str, compare: &Compare, input: &[i64]) -> Result<Vec<i64>, Error> {
+    let mut results = Vec::new();
+    for (element, (value, comparisons)) in input.iter().zip(&compare.elements).enumerate() {
+        let (lo, hi) = (comparisons.lo, comparisons.hi);
+        if !(lo..=hi).contains(value) {
+            return Err(Error::OutsideTable { node: node.to_owned(), element, value: *value, lo, hi });
+        }
+        results.extend(comparisons.thresholds.iter().map(|threshold| i64::from(value >= threshold)));
+    }
+    Ok(results)
 }

@@ -2,9 +2,8 @@
 
 use super::returns::shorten;
 use super::rotations::{Class, Rotated, batch_size, rotate_all};
-use super::{
-    BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, ServerKey, TestPolynomial,
-};
+use super::steps::Polynomials;
+use super::{BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, ServerKey};
 use crate::client::bits;
 use crate::client::encoding::encode;
 use crate::client::shapes::{Shapes, modulus};
@@ -168,30 +167,31 @@ impl Executor for Encrypted<'_> {
 
     fn bootstraps(&mut self, phases: &[(Phase<'_>, &Lists)]) -> Result<Vec<Vec<Lists>>, Error> {
         let switched = self.switch_keys(phases);
-        let polynomials: Vec<Vec<Vec<TestPolynomial>>> = phases
+        let polynomials: Vec<Vec<Polynomials>> = phases
             .par_iter()
-            .map(|(phase, _)| phase.steps().par_iter().map(BootstrapStep::test_polynomials).collect())
+            .map(|(phase, _)| phase.steps().par_iter().map(BootstrapStep::polynomials).collect())
             .collect();
-        let mut results: Vec<Vec<Lists>> = phases
-            .iter()
-            .map(|(phase, input)| {
-                let empty = || Lists { words: vec![0; input.words.len()], samples: input.samples };
-                phase.steps().iter().map(|_| empty()).collect()
-            })
-            .collect();
+        let (samples, size) = (self.samples, self.size.0);
+        let empty = |polynomials: &Polynomials| Lists {
+            words: vec![0; samples * polynomials.results() * size],
+            samples,
+        };
+        let mut results: Vec<Vec<Lists>> =
+            polynomials.iter().map(|steps| steps.iter().map(empty).collect()).collect();
         let mut classes: BTreeMap<Class, Vec<Rotated<'_>>> = BTreeMap::new();
         let of_phases = phases.iter().zip(&polynomials).zip(&mut results).enumerate();
         for (index, (((phase, _), polynomials), results)) in of_phases {
             for ((step, polynomials), result) in phase.steps().iter().zip(polynomials).zip(results) {
-                let tables = step.bootstrap.table_of.iter().cycle();
-                let outputs = result.words.chunks_exact_mut(self.size.0);
-                let of_step = switched.of_phase(index).zip(tables).zip(outputs);
-                let rotated = of_step.map(|((small, table), output)| Rotated {
-                    small,
-                    polynomial: &polynomials[*table as usize],
-                    output,
+                let elements = (0..step.reading.elements()).cycle();
+                let mut words = result.words.as_mut_slice();
+                let rotated = switched.of_phase(index).zip(elements).map(|(small, element)| {
+                    let (polynomial, coefficients) = polynomials.of(element);
+                    let (outputs, rest) = std::mem::take(&mut words).split_at_mut(coefficients.len() * size);
+                    words = rest;
+                    Rotated { small, polynomial, coefficients, outputs }
                 });
-                classes.entry((step.bootstrap.key, step.bootstrap.extension)).or_default().extend(rotated);
+                let class = (step.reading.key(), step.reading.extension());
+                classes.entry(class).or_default().extend(rotated);
             }
         }
         rotate_all(self.key, classes, self.progress);
@@ -216,13 +216,13 @@ impl Keyswitched {
 }
 
 impl Encrypted<'_> {
-    /// Keyswitches all elements of all samples, with the first entry of each one's table moved to phase 0. One pass over a
+    /// Keyswitches all elements of all samples, each moved to phase 0 as its phase says. One pass over a
     /// key serves the elements of many phases.
     fn switch_keys(&self, phases: &[(Phase<'_>, &Lists)]) -> Keyswitched {
         let mut inputs: BTreeMap<u32, Vec<(&[u64], u64)>> = BTreeMap::new();
         let mut places = Vec::with_capacity(phases.len());
         for (phase, input) in phases {
-            let (set, elements) = (phase.first().bootstrap.key, phase.first().bootstrap.table_of.len());
+            let (set, elements) = (phase.first().reading.key(), phase.first().reading.elements());
             let of_set = inputs.entry(set).or_default();
             let first = of_set.len();
             let ciphertexts = input.words.chunks_exact(self.size.0).enumerate();

@@ -23,8 +23,10 @@ pub(super) struct Rotated<'a> {
     pub(super) small: &'a [u64],
     /// What is rotated.
     pub(super) polynomial: &'a TestPolynomial,
-    /// Takes the ciphertext under the big key.
-    pub(super) output: &'a mut [u64],
+    /// Which coefficients of component 0 are wanted.
+    pub(super) coefficients: &'a [usize],
+    /// Takes the ciphertexts under the big key, one for each coefficient.
+    pub(super) outputs: &'a mut [u64],
 }
 
 /// Some rotations of one class that run as one batch.

@@ -3,14 +3,16 @@
 //! Nothing is decided by a coin on the result: a lookup fails here when its phase crosses into another slot of the very
 //! test polynomial that the encrypted execution reads.
 
-use super::{BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, TestPolynomial};
+use super::{CheckedServer, CombineStep, Error, Executor, LinearStep, Phase};
 use crate::client::encoding::{decode, encode};
+#[cfg(doc)]
+use crate::parameters::noise;
 use crate::parameters::{key_sets, outputs};
+use crate::program::message::ParameterSet;
 use crate::units::Variance;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use rayon::prelude::*;
 
 /// Phases of one sample.
 pub struct Simulated {
@@ -54,10 +56,7 @@ impl Simulated {
 
     /// Adds Gaussian noise of this variance to a phase.
     fn disturb(&mut self, phase: u64, variance: Variance) -> u64 {
-        let sample: f64 = StandardNormal.sample(&mut self.random);
-        let noise = sample * variance.std_dev() * 64f64.exp2();
-        // Noise of many turns is as good as any.
-        phase.wrapping_add(noise as i128 as u64)
+        phase.wrapping_add(scaled(self.normal(), variance))
     }
 }
 
@@ -88,9 +87,9 @@ impl Executor for Simulated {
 }
 
 impl Simulated {
-    /// One noise for each element at the modulus switch, whatever reads it there; one more for each result.
+    /// One noise for each element at the modulus switch, whatever reads it there; one more for each rotation.
     fn read(&mut self, phase: &Phase<'_>, input: &[u64]) -> Vec<Vec<u64>> {
-        let (set, extension) = (phase.first().set, phase.first().bootstrap.extension);
+        let (set, extension) = (phase.first().set, phase.first().reading.extension());
         let log2_positions = set.log2_positions(extension);
         let arriving = set.keyswitch_variance() + set.modulus_switch_variance(extension);
         let positions: Vec<usize> = input
@@ -101,29 +100,61 @@ impl Simulated {
                 (read.wrapping_add(1 << (63 - log2_positions)) >> (64 - log2_positions)) as usize
             })
             .collect();
-        let leaving = set.bootstrap_variance();
         let results = phase.steps().iter().map(|step| {
-            let polynomials = step.test_polynomials();
-            let tables = positions.iter().zip(&step.bootstrap.table_of);
-            tables.map(|(at, table)| self.disturb(polynomials[*table as usize].read(*at), leaving)).collect()
+            let polynomials = step.polynomials();
+            let mut results = Vec::with_capacity(polynomials.results());
+            for (element, at) in positions.iter().enumerate() {
+                let (polynomial, coefficients) = polynomials.of(element);
+                let noises = self.rotation(set, coefficients);
+                let read = |(coefficient, noise): (&usize, u64)| {
+                    polynomial.read(at + (coefficient << extension)).wrapping_add(noise)
+                };
+                results.extend(coefficients.iter().zip(noises).map(read));
+            }
+            results
         });
         results.collect()
     }
+
+    /// The noise of these coefficients of one rotation: a part of its variance is theirs alone, and in the rest two of them
+    /// are correlated as [`noise::correlated_share`] says. That is the process `2 W(x) - W(1)` of a random walk `W` over
+    /// the coefficients.
+    fn rotation(&mut self, set: &ParameterSet, coefficients: &[usize]) -> Vec<u64> {
+        let (variance, size) = (set.bootstrap_variance(), f64::from(set.polynomial_size));
+        if coefficients.len() == 1 {
+            return vec![scaled(self.normal(), variance)];
+        }
+        let share = set.correlated_share();
+        let mut order: Vec<usize> = (0..coefficients.len()).collect();
+        order.sort_by_key(|place| coefficients[*place]);
+        let (mut walk, mut before) = (0.0, 0.0);
+        let mut walks = vec![0.0; coefficients.len()];
+        for place in order {
+            let at = coefficients[place] as f64 / size;
+            walk += self.normal() * (at - before).max(0.0).sqrt();
+            (walks[place], before) = (walk, at);
+        }
+        let end = walk + self.normal() * (1.0 - before).max(0.0).sqrt();
+        let noise = |walk: f64| {
+            let common = 2.0 * walk - end;
+            let own = self.normal();
+            scaled((1.0 - share).sqrt() * own + share.sqrt() * common, variance)
+        };
+        walks.into_iter().map(noise).collect()
+    }
+
+    fn normal(&mut self) -> f64 {
+        StandardNormal.sample(&mut self.random)
+    }
+}
+
+/// A sample of variance 1 as noise on the torus.
+fn scaled(sample: f64, variance: Variance) -> u64 {
+    // Noise of many turns is as good as any.
+    (sample * variance.std_dev() * 64f64.exp2()) as i128 as u64
 }
 
 /// `bias + sum of weight * phase` on the torus.
 fn sum(bias: u64, terms: impl Iterator<Item = (u64, u64)>) -> u64 {
     terms.fold(bias, |sum, (weight, phase)| sum.wrapping_add(weight.wrapping_mul(phase)))
-}
-
-impl BootstrapStep<'_> {
-    /// One test polynomial for each table.
-    pub(super) fn test_polynomials(&self) -> Vec<TestPolynomial> {
-        let log2_positions = self.set.log2_positions(self.bootstrap.extension);
-        let spacings = [self.input_spacing, self.bootstrap.spacing];
-        let spread = |(index, table)| {
-            TestPolynomial::new(table, self.bootstrap.center(index as u32), spacings, log2_positions)
-        };
-        self.bootstrap.tables.par_iter().enumerate().map(spread).collect()
-    }
 }

@@ -1,8 +1,10 @@
 //! The steps of a program as executors see them.
 
-use super::Error;
+use super::{Error, TestPolynomial};
 use crate::client::encoding::encode;
-use crate::program::message::{Bootstrap, Combine, Linear, ParameterSet};
+use crate::program::Reading;
+use crate::program::message::{Combine, Comparisons, Linear, ParameterSet};
+use rayon::prelude::*;
 
 /// `y = W x + b` for an executor.
 pub struct LinearStep<'a> {
@@ -37,16 +39,77 @@ pub struct CombineStep<'a> {
     pub torus_weights: Vec<u64>,
 }
 
-/// One lookup for each element, for an executor.
+/// One bootstrap for each element, for an executor.
 pub struct BootstrapStep<'a> {
     /// The ONNX node.
     pub node: &'a str,
-    /// Tables and the extension.
-    pub bootstrap: &'a Bootstrap,
+    /// Tables or thresholds.
+    pub reading: Reading<'a>,
     /// Spacing of the input.
     pub input_spacing: u64,
+    /// Spacing of the results.
+    pub spacing: u64,
     /// The key set.
     pub set: &'a ParameterSet,
+}
+
+/// What the rotations of a step are made of.
+pub(super) struct Polynomials {
+    polynomials: Vec<TestPolynomial>,
+    /// For each element its polynomial, and the coefficients of component 0 that are its results.
+    of: Vec<(usize, Vec<usize>)>,
+}
+
+impl Polynomials {
+    /// Of one element.
+    pub(super) fn of(&self, element: usize) -> (&TestPolynomial, &[usize]) {
+        let (polynomial, coefficients) = &self.of[element];
+        (&self.polynomials[*polynomial], coefficients)
+    }
+
+    /// How many results there are.
+    pub(super) fn results(&self) -> usize {
+        self.of.iter().map(|(_, coefficients)| coefficients.len()).sum()
+    }
+}
+
+impl BootstrapStep<'_> {
+    pub(super) fn polynomials(&self) -> Polynomials {
+        let log2_positions = self.set.log2_positions(self.reading.extension());
+        match self.reading {
+            Reading::Tables(bootstrap) => {
+                let spread = |(index, table)| {
+                    let spacings = [self.input_spacing, self.spacing];
+                    TestPolynomial::new(table, bootstrap.center(index as u32), spacings, log2_positions)
+                };
+                let polynomials = bootstrap.tables.par_iter().enumerate().map(spread).collect();
+                let of = bootstrap.table_of.iter().map(|table| (*table as usize, vec![0])).collect();
+                Polynomials { polynomials, of }
+            }
+            Reading::Comparisons(compare) => {
+                let polynomials = vec![TestPolynomial::comparison(self.spacing, log2_positions)];
+                let of = compare.elements.iter().map(|element| (0, self.coefficients(element))).collect();
+                Polynomials { polynomials, of }
+            }
+        }
+    }
+
+    /// For each threshold the coefficient of component 0 whose sign tells on which side a rotation is.
+    ///
+    /// A rotation by `p` positions takes coefficient `c` past the end, and changes its sign, where `p` is at least `N - c`.
+    /// Coefficients of component 0 are whole positions of the plain bootstrap, so that is where the thresholds are put.
+    fn coefficients(&self, element: &Comparisons) -> Vec<usize> {
+        let size = self.set.polynomial_size as usize;
+        let coarse = 1u128 << (64 - self.set.log2_positions(0));
+        // A phase is rounded to the nearest position before it is compared.
+        let rounding = coarse >> (1 + self.reading.extension());
+        let of = |threshold: &i64| {
+            let slots = u128::from(threshold.abs_diff(element.lo));
+            let border = slots * u128::from(self.input_spacing) - u128::from(self.input_spacing / 2);
+            size.saturating_sub(((border + rounding + coarse / 2) / coarse) as usize)
+        };
+        element.thresholds.iter().map(of).collect()
+    }
 }
 
 /// Bootstraps that read one phase of each element: one keyswitch and one modulus switch serve all of them.
@@ -76,11 +139,10 @@ impl<'a> Phase<'a> {
         &self.steps[0]
     }
 
-    /// What moves the first entry of an element's table to phase 0.
+    /// What moves the first entry of an element's table, or its smallest value, to phase 0.
     pub fn offset(&self, element: usize) -> u64 {
         let step = self.first();
-        let table = step.bootstrap.table_of[element] as usize;
-        encode(step.bootstrap.tables[table].lo, step.input_spacing).wrapping_neg()
+        encode(step.reading.first(element), step.input_spacing).wrapping_neg()
     }
 }
 

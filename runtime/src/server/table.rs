@@ -62,6 +62,14 @@ impl TestPolynomial {
         Self { coefficients: (0..1 << (log2_positions - 1)).map(coefficient).collect(), half_center }
     }
 
+    /// What comparisons are read from: half a spacing less than nothing, whose sign a rotation changes where it is beyond the
+    /// end of the half torus; and half a spacing added.
+    #[must_use]
+    pub fn comparison(output_spacing: u64, log2_positions: u32) -> Self {
+        let half_center = output_spacing / 2;
+        Self { coefficients: vec![half_center.wrapping_neg(); 1 << (log2_positions - 1)], half_center }
+    }
+
     /// The coefficients, constant first.
     #[must_use]
     pub fn coefficients(&self) -> &[u64] {

@@ -3,8 +3,8 @@
 use super::values::Values;
 use super::{BootstrapStep, CombineStep, Error, Executor, LinearStep, Phase};
 use crate::parameters::ledger;
-use crate::program::message::{Action, Bootstrap, Combine, Linear, ParameterSet, Server};
-use crate::program::{Ciphertexts, Invalid};
+use crate::program::message::{Action, Combine, Linear, ParameterSet, Server, Step};
+use crate::program::{Ciphertexts, Invalid, Reading};
 use std::collections::BTreeMap;
 
 /// Most coefficients of a test polynomial.
@@ -40,12 +40,16 @@ impl<'a> CheckedServer<'a> {
         }
         let mut coefficients = 0;
         for (index, step) in server.steps.iter().enumerate() {
-            if let Some(Action::Bootstrap(bootstrap)) = &step.action {
+            if let Some(reading) = step.reading() {
                 let refuse = |what| Invalid::Step { index, node: step.node.clone(), what };
-                checked.check_positions(bootstrap).map_err(refuse)?;
-                let set = &server.parameters[bootstrap.key as usize];
-                let size = u64::from(set.polynomial_size) << bootstrap.extension;
-                coefficients += bootstrap.tables.len() as u64 * size;
+                checked.check_positions(reading).map_err(refuse)?;
+                let set = &server.parameters[reading.key() as usize];
+                let size = u64::from(set.polynomial_size) << reading.extension();
+                let polynomials = match reading {
+                    Reading::Tables(bootstrap) => bootstrap.tables.len() as u64,
+                    Reading::Comparisons(_) => 1,
+                };
+                coefficients += polynomials * size;
                 if coefficients > MAX_COEFFICIENTS {
                     return Err(refuse("its tables and those before do not fit into memory").into());
                 }
@@ -54,14 +58,16 @@ impl<'a> CheckedServer<'a> {
         Ok(checked)
     }
 
-    fn check_positions(&self, bootstrap: &Bootstrap) -> Result<(), &'static str> {
-        let set = &self.server.parameters[bootstrap.key as usize];
-        let fits = bootstrap.extension <= ParameterSet::LARGEST_EXTENSION;
-        if !fits || (set.polynomial_size as usize) << bootstrap.extension > LARGEST_POLYNOMIAL {
+    fn check_positions(&self, reading: Reading<'_>) -> Result<(), &'static str> {
+        let set = &self.server.parameters[reading.key() as usize];
+        let extension = reading.extension();
+        let fits = extension <= ParameterSet::LARGEST_EXTENSION;
+        if !fits || (set.polynomial_size as usize) << extension > LARGEST_POLYNOMIAL {
             return Err("too many accumulators");
         }
-        let spacing = self.values[bootstrap.input as usize].spacing;
-        if ledger::reading_tolerance(spacing, bootstrap.tolerance, set, bootstrap.extension) <= 0.0 {
+        let spacing = self.values[*reading.input() as usize].spacing;
+        let boundaries = if matches!(reading, Reading::Comparisons(_)) { 0 } else { extension };
+        if ledger::reading_tolerance(spacing, reading.tolerance(), set, boundaries) <= 0.0 {
             return Err("its input has more slots than the bootstrap can tell apart");
         }
         Ok(())
@@ -94,11 +100,7 @@ impl<'a> CheckedServer<'a> {
     /// Bootstraps of one inference.
     #[must_use]
     pub fn bootstraps(&self) -> usize {
-        let count = |action: &Option<Action>| match action {
-            Some(Action::Bootstrap(bootstrap)) => bootstrap.table_of.len(),
-            _ => 0,
-        };
-        self.server.steps.iter().map(|step| count(&step.action)).sum()
+        self.server.steps.iter().filter_map(Step::reading).map(Reading::elements).sum()
     }
 
     /// Refuses inputs of another number or size than the program's; `found` is the size of each.
@@ -141,33 +143,34 @@ impl<'a> CheckedServer<'a> {
             let (members, phases): (Vec<_>, Vec<_>) = phases
                 .into_iter()
                 .map(|(members, phase)| {
-                    let input = phase.first().bootstrap.input;
-                    (members, (phase, values.get(input)))
+                    let input = phase.first().reading.input();
+                    (members, (phase, values.get(*input)))
                 })
                 .unzip();
             let results = executor.bootstraps(&phases)?;
             for (index, result) in members.into_iter().flatten().zip(results.into_iter().flatten()) {
                 values.set(self.server.inputs.len() + index, result);
             }
-            wave.bootstraps.iter().for_each(|(_, bootstrap)| values.release(&[bootstrap.input]));
+            wave.bootstraps.iter().for_each(|(_, reading)| values.release(&[*reading.input()]));
         }
         Ok(self.server.output_values.iter().map(|value| values.get(*value).clone()).collect())
     }
 
     /// Bootstraps by the phases that they read, in the order of the first of each; with the positions of their steps.
-    fn phases<'s>(&'s self, bootstraps: &[(usize, &'s Bootstrap)]) -> Vec<(Vec<usize>, Phase<'s>)> {
+    fn phases<'s>(&'s self, bootstraps: &[(usize, Reading<'s>)]) -> Vec<(Vec<usize>, Phase<'s>)> {
         let mut phases: Vec<(Vec<usize>, Phase<'s>)> = Vec::new();
         let mut known = BTreeMap::new();
-        for (index, bootstrap) in bootstraps {
+        for (index, reading) in bootstraps {
             let step = BootstrapStep {
                 node: &self.server.steps[*index].node,
-                bootstrap,
-                input_spacing: self.values[bootstrap.input as usize].spacing,
-                set: &self.server.parameters[bootstrap.key as usize],
+                reading: *reading,
+                input_spacing: self.values[*reading.input() as usize].spacing,
+                spacing: self.values[self.server.inputs.len() + index].spacing,
+                set: &self.server.parameters[reading.key() as usize],
             };
-            match known.get(&bootstrap.phase()) {
+            match known.get(&reading.phase()) {
                 None => {
-                    known.insert(bootstrap.phase(), phases.len());
+                    known.insert(reading.phase(), phases.len());
                     phases.push((vec![*index], Phase::new(step)));
                 }
                 Some(place) => {
@@ -189,13 +192,14 @@ impl<'a> CheckedServer<'a> {
             waves.resize_with(waves.len().max(depth + 1), Wave::default);
             let wave = &mut waves[depth];
             depths.push(depth);
+            if let Some(reading) = step.reading() {
+                wave.bootstraps.push((index, reading));
+                depths[self.server.inputs.len() + index] += 1;
+            }
             match &step.action {
                 Some(Action::Linear(linear)) => wave.linear.push((index, Cheap::Linear(linear))),
                 Some(Action::Combine(combine)) => wave.linear.push((index, Cheap::Combine(combine))),
-                Some(Action::Bootstrap(bootstrap)) => {
-                    wave.bootstraps.push((index, bootstrap));
-                    depths[self.server.inputs.len() + index] += 1;
-                }
+                Some(Action::Bootstrap(_) | Action::Compare(_)) => {}
                 None => unreachable!("the check refuses steps without action"),
             }
         }
@@ -239,5 +243,5 @@ impl<'a> Cheap<'a> {
 #[derive(Default)]
 struct Wave<'a> {
     linear: Vec<(usize, Cheap<'a>)>,
-    bootstraps: Vec<(usize, &'a Bootstrap)>,
+    bootstraps: Vec<(usize, Reading<'a>)>,
 }

@@ -91,6 +91,13 @@ fn difference(found: &Step, expected: &Step) -> &'static str {
                 "its input, key set, extension, tolerance or spacing differ"
             }
         }
+        (Some(Action::Compare(found)), Some(Action::Compare(expected))) => {
+            if found.elements == expected.elements {
+                "its input, key set, extension, spacing or number of tables differ"
+            } else {
+                "its thresholds or ranges differ"
+            }
+        }
         (Some(Action::Combine(_)), Some(Action::Combine(_))) => "its inputs, weights, bias or spacing differ",
         _ if found.node != expected.node => "it belongs to another node",
         _ => "it does something else",

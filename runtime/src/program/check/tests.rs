@@ -139,7 +139,34 @@ fn each_way_to_break_a_step_is_found() {
         (|step| step.key = 1, "a key set that does not exist"),
         (|step| step.spacing = 0, "spacing is 0"),
     ];
+    let compare: [(Edit<Compare>, &str); 11] = [
+        (|step| step.input = 9, "no earlier step makes"),
+        (|step| step.extension = 40, "too many accumulators"),
+        (|step| step.elements.clear(), "not as many elements"),
+        (|step| step.spacing = 0, "spacing is 0"),
+        (|step| step.key = 1, "a key set that does not exist"),
+        (|step| step.elements[0].thresholds.clear(), "without thresholds"),
+        (|step| step.elements[0].thresholds = vec![2, 2], "do not increase"),
+        (|step| step.elements[0].lo = 1, "never on both sides"),
+        (|step| step.elements[0].hi = 2, "never on both sides"),
+        (|step| step.elements[0].lo = i64::MIN, "further than half the torus"),
+        (|step| step.elements[0].hi = 9, "further than half the torus"),
+    ];
     let refusal = |server: &Server| server.check().unwrap_err().to_string();
+    for (edit, expected) in compare {
+        let elements = vec![Comparisons { lo: -5, hi: 8, thresholds: vec![1, 3] }];
+        let mut step = Compare { input: 1, elements, spacing: SPACING, ..Compare::default() };
+        let with = |step: Compare| {
+            let mut server = server();
+            server.steps.push(Step { node: "compare".to_owned(), action: Some(Action::Compare(step)) });
+            server
+        };
+        let values = with(step.clone()).values().unwrap();
+        assert_eq!(values[3], Ciphertexts { count: 2, spacing: SPACING });
+        edit(&mut step);
+        let refused = refusal(&with(step));
+        assert!(refused.starts_with("step 2 (compare): ") && refused.contains(expected), "{refused}");
+    }
     for (edit, expected) in linear {
         let mut server = server();
         if let Some(Action::Linear(step)) = &mut server.steps[0].action {
