@@ -77,3 +77,23 @@ module attributes {tfhe.parameters = [#tfhe.parameters<n = 800, k = 1, N = 2048,
     return %y : tensor<1x1x!fhe.eint<0:1>>
   }
 }
+
+// -----
+
+// expected-error@below {{relu: form `2: compare()@0+0 direct(0)@0+0`: comparisons have one stage}}
+module attributes {tfhe.parameters = [#tfhe.parameters<n = 800, k = 1, N = 2048, pbs = 23 x 1, ks = 3 x 5, lwe_std_dev = 1.0e-06 : f64, glwe_std_dev = 1.0e-15 : f64>]} {
+  func.func @server(%x: tensor<1x1x!fhe.eint<0:1>>) -> tensor<1x1x!fhe.eint<0:1>> attributes {cml.spacings = array<i64: 4611686018427387904, 4611686018427387904>} {
+    %y = fhe.lookup %x tables [array<i64: 1, 0>] firsts [0] of [0] {cml.forms = ["2: compare()@0+0 direct(0)@0+0"], cml.spacings = array<i64: 4611686018427387904>} : tensor<1x1x!fhe.eint<0:1>> -> tensor<1x1x!fhe.eint<0:1>> loc("relu")
+    return %y : tensor<1x1x!fhe.eint<0:1>>
+  }
+}
+
+// -----
+
+// expected-error@below {{relu: form `3: compare()@0+0`: its comparisons need 3 slots, its spacing leaves 2}}
+module attributes {tfhe.parameters = [#tfhe.parameters<n = 800, k = 1, N = 2048, pbs = 23 x 1, ks = 3 x 5, lwe_std_dev = 1.0e-06 : f64, glwe_std_dev = 1.0e-15 : f64>]} {
+  func.func @server(%x: tensor<1x1x!fhe.eint<0:3>>) -> tensor<1x1x!fhe.eint<0:1>> attributes {cml.spacings = array<i64: 4611686018427387904, 4611686018427387904>} {
+    %y = fhe.lookup %x tables [array<i64: 0, 1, 1, 0>] firsts [0] of [0] {cml.forms = ["3: compare()@0+0"], cml.spacings = array<i64: 4611686018427387904>} : tensor<1x1x!fhe.eint<0:3>> -> tensor<1x1x!fhe.eint<0:1>> loc("relu")
+    return %y : tensor<1x1x!fhe.eint<0:1>>
+  }
+}

@@ -1,5 +1,6 @@
 // RUN: cml-opt --cml-check-semantics --split-input-file --cml-parametrize %s | FileCheck %s
 // RUN: cml-opt --split-input-file --cml-parametrize="chains=false key-sets=1" %s | FileCheck %s --check-prefix=ONE
+// RUN: cml-opt --split-input-file --cml-parametrize="comparisons=false" %s | FileCheck %s --check-prefix=APART
 // RUN: cml-opt --split-input-file --cml-parametrize="one-ring=true" %s | FileCheck %s --check-prefix=RING
 // RUN: cml-opt --split-input-file --cml-parametrize="p-error=2^-128" %s | FileCheck %s --check-prefix=STRICT
 // RUN: cml-opt --split-input-file --cml-parametrize="rounding=approximate:4" %s | FileCheck %s --check-prefix=ROUNDED
@@ -15,6 +16,7 @@
 // SETS:        key-sets is 1 to 4, found `5`
 // HELP:        --cml-parametrize
 // HELP-NEXT:   --chains=<string>
+// HELP-NEXT:   --comparisons=<string>
 // HELP-NEXT:   --key-sets=<string>
 // HELP-NEXT:   --machine=<string>
 // HELP-NEXT:   --one-ring=<string>
@@ -46,5 +48,19 @@ module {
 func.func @server(%x: tensor<1x1x!fhe.eint<0:99>>) -> tensor<1x1x!fhe.eint<0:2>> {
   %y = fhe.lookup %x tables [array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2>] firsts [0] of [0] : tensor<1x1x!fhe.eint<0:99>> -> tensor<1x1x!fhe.eint<0:2>>
   return %y : tensor<1x1x!fhe.eint<0:2>>
+}
+}
+
+// -----
+
+// Six tables of one sum come out of one rotation.
+// CHECK:       fhe.lookup {{.*}} {cml.forms = ["{{[0-9]+}}: compare()@{{[0-9]+\+[0-9]+}}"]
+// APART:       fhe.lookup {{.*}} {cml.forms = ["{{[0-9]+}}: direct(0)@{{[0-9]+\+[0-9]+}}"]
+module {
+func.func @server(%x: tensor<1x1x!fhe.eint<0:7>>) -> tensor<1x1x!fhe.eint<0:18>> {
+  %a = fhe.matmul %x, dense<1> : tensor<1x6xi64> : tensor<1x1x!fhe.eint<0:7>> -> tensor<1x6x!fhe.eint<0:7>>
+  %l = fhe.lookup %a tables [array<i64: 0, 0, 0, 1, 1, 2, 2, 3>, array<i64: 0, 1, 1, 1, 2, 2, 3, 3>, array<i64: 3, 2, 2, 1, 1, 0, 0, 0>, array<i64: 0, 0, 1, 1, 1, 1, 1, 2>, array<i64: 1, 1, 0, 0, 0, 0, 2, 2>, array<i64: 0, 0, 0, 0, 3, 3, 3, 3>] firsts [0, 0, 0, 0, 0, 0] of [0, 1, 2, 3, 4, 5] : tensor<1x6x!fhe.eint<0:7>> -> tensor<1x6x!fhe.eint<0:3>>
+  %y = fhe.matmul %l, dense<1> : tensor<6x1xi64> : tensor<1x6x!fhe.eint<0:3>> -> tensor<1x1x!fhe.eint<0:18>>
+  return %y : tensor<1x1x!fhe.eint<0:18>>
 }
 }

@@ -339,8 +339,9 @@ fn role_of(reading: program::Reading<'_>) -> &'static str {
 }
 
 /// The name of a chain of stages: `bootstrap` or `extended_bootstrap` for a table that is read at once, and `approximate`
-/// where that is not exact; `fold` for one that is read after folds; `steps` for equal jumps, `zones` for unequal ones, `floor` for jumps on a lattice. A fold before one of
-/// these three gives `fold_steps`, and so on.
+/// where that is not exact; `compare` where all tables of a value are read out of one rotation; `fold` for one that is read after
+/// folds; `steps` for equal jumps, `zones` for unequal ones, `floor` for jumps on a lattice. A fold before one of these three
+/// gives `fold_steps`, and so on.
 fn form_of(stages: &[Stage]) -> String {
     let has = |role| stages.iter().any(|stage| stage.role == role);
     if has("approximate") {

@@ -4,6 +4,7 @@
 //! exactly which weight each source has where a value is read, however often the value was used on the way: that is its noise.
 //! A lookup whose input or whose read part of the table is constant is a constant, and costs nothing.
 
+use crate::analysis::comparisons;
 use crate::analysis::movement::origins;
 use crate::analysis::shapes::broadcast_index;
 use crate::framework::{PassError, model_error};
@@ -15,6 +16,7 @@ use cml_dialects::ir::{
     Attributes, Function, defining_op, key, node_name, op_name, operand, operands, result, shape_of,
     tensor_shape,
 };
+use cml_runtime::program::message::Comparisons;
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Width;
 use melior::ir::operation::OperationLike;
@@ -49,6 +51,18 @@ impl Form {
         Self { terms: self.terms.iter().map(name).collect(), constant: self.constant }
     }
 
+    /// The same with forms in place of some sources.
+    pub(super) fn substituted(&self, values: &BTreeMap<Source, Self>) -> Self {
+        let mut result = Self::constant(self.constant);
+        for (source, weight) in &self.terms {
+            match values.get(source) {
+                Some(value) => result.add(value, *weight),
+                None => result.add(&Self::source(*source), *weight),
+            }
+        }
+        result
+    }
+
     /// Adds `factor * other`. The verifier proved that no value leaves 2^41; a weight beyond i64 would need one.
     fn add(&mut self, other: &Self, factor: i64) {
         if factor == 0 {
@@ -76,6 +90,9 @@ pub struct Group {
     pub forms: Vec<Form>,
     /// The table of each, cut to the range that it reads.
     pub tables: Vec<Table>,
+    /// Where comparisons stand in place of the tables, those of each form; then forms are told apart, and there may be fewer than
+    /// tables.
+    pub comparisons: Vec<Comparisons>,
     /// What forms of lookups depend on in the tables.
     pub profile: Profile,
     /// Widest measured range, bits, where one is known.
@@ -171,11 +188,12 @@ impl LinearForms {
     #[must_use]
     pub fn problem(&self) -> Problem {
         let group = |group: &Group| parameters::Group {
-            reading: reading(&group.node, &group.forms),
+            reading: self.reading(&group.node, &group.forms),
             profile: group.profile.clone(),
+            compares: (!group.comparisons.is_empty()).then(|| comparisons::slots(&group.comparisons)),
         };
         let output = |output: &Output| parameters::Output {
-            reading: reading(&output.name, &output.forms),
+            reading: self.reading(&output.name, &output.forms),
             slots: output.slots(),
         };
         Problem {
@@ -183,6 +201,27 @@ impl LinearForms {
             groups: self.groups.iter().map(group).collect(),
             outputs: self.outputs.iter().map(output).collect(),
         }
+    }
+}
+
+impl LinearForms {
+    /// With the squared weights of each form, by list.
+    fn reading(&self, node: &str, forms: &[Form]) -> Reading {
+        let norms = |form: &Form| {
+            let mut weights: BTreeMap<u32, BTreeMap<u32, f64>> = BTreeMap::new();
+            for ((list, place), weight) in &form.terms {
+                weights.entry(*list).or_default().insert(*place, *weight as f64);
+            }
+            let norm = |(list, weights): (u32, BTreeMap<u32, f64>)| {
+                let group = (list as usize).checked_sub(self.arguments.len());
+                let compared = group.map_or(&[][..], |group| self.groups[group].comparisons.as_slice());
+                let squares = || weights.values().map(|weight| weight * weight).sum();
+                let bound = || comparisons::norm2_squared(compared, &weights);
+                (list, if compared.is_empty() { squares() } else { bound() })
+            };
+            weights.into_iter().map(norm).collect::<Norms>()
+        };
+        Reading::new(node.to_owned(), forms.iter().map(norms))
     }
 }
 
@@ -194,18 +233,6 @@ impl Output {
             self.ranges.lows.iter().zip(&self.ranges.highs).map(|(lo, hi)| (hi - lo).unsigned_abs() + 1);
         spans.max().unwrap_or(1).div_ceil(2)
     }
-}
-
-/// With the squared weights of each form, by list.
-fn reading(node: &str, forms: &[Form]) -> Reading {
-    let norms = |form: &Form| {
-        let mut norms = Norms::new();
-        for ((list, _), weight) in &form.terms {
-            *norms.entry(*list).or_default() += (*weight as f64).powi(2);
-        }
-        norms
-    };
-    Reading::new(node.to_owned(), forms.iter().map(norms))
 }
 
 fn sources<'f>(forms: impl Iterator<Item = &'f Form>) -> BTreeSet<Source> {
@@ -374,6 +401,7 @@ impl Builder {
                 lookup: self.lookups,
                 forms: Vec::new(),
                 tables: Vec::new(),
+                comparisons: Vec::new(),
                 profile,
                 measured_width: None,
             };
@@ -478,7 +506,17 @@ mod tests {
     #[test]
     fn a_reading_has_the_squared_weights_of_each_list() {
         let terms = BTreeMap::from([((0, 0), 1), ((0, 3), -2), ((1, 0), 3)]);
-        let found = reading("fc", &[Form { terms, constant: 5 }]);
+        let group = Group {
+            node: "Relu_0".to_owned(),
+            lookup: 0,
+            forms: vec![Form::source((0, 0))],
+            tables: Vec::new(),
+            comparisons: Vec::new(),
+            profile: profile(4, |x| x),
+            measured_width: None,
+        };
+        let forms = LinearForms { arguments: vec![4], groups: vec![group], ..LinearForms::default() };
+        let found = forms.reading("fc", &[Form { terms, constant: 5 }]);
         assert_eq!((found.count, found.rows), (1, vec![Norms::from([(0, 5.0), (1, 9.0)])]));
     }
 

@@ -1,6 +1,7 @@
 //! Facts about the IR; nothing is changed here. One fact, one file.
 
 pub mod chains;
+pub mod comparisons;
 pub mod linear_forms;
 pub mod movement;
 pub mod observe;

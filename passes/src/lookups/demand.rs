@@ -84,6 +84,7 @@ impl Walk<'_> {
         match self.stages.get(self.demands.len()).map(|stage| stage.kind) {
             Some(Kind::Direct { tolerance }) => direct::demand(self, noise, tolerance),
             Some(Kind::Approximate { tolerance }) => approximate::demand(self, noise, tolerance),
+            Some(Kind::Compare) => direct::demand(self, noise, 0),
             Some(Kind::Fold(window)) => fold::demand(self, noise, window),
             Some(Kind::Steps(window)) => steps::demand(self, noise, window),
             Some(Kind::Zones { window, zones }) => zones::demand(self, noise, window, zones),

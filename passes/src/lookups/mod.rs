@@ -63,6 +63,9 @@ pub enum Kind {
         /// How far apart borders are.
         spread: Spread,
     },
+    /// The comparisons of a value with the jumps of all its tables, out of one rotation. A form of a whole group: its results
+    /// are no table's values, but what follows is linear in them.
+    Compare,
 }
 
 /// A coarse reading, and the finer one that it prepares.
@@ -80,6 +83,7 @@ impl Kind {
     pub fn tolerance(self) -> u64 {
         match self {
             Self::Direct { tolerance } | Self::Approximate { tolerance } => tolerance,
+            Self::Compare => 0,
             Self::Fold(window)
             | Self::Steps(window)
             | Self::Zones { window, .. }
@@ -123,6 +127,18 @@ impl Form {
     pub fn new(profile: &Profile, kinds: &[Kind]) -> Option<Self> {
         let slots = profile::slots(profile, &mut kinds.iter().copied())?;
         Some(Self { slots, stages: kinds.iter().copied().map(Stage::new).collect() })
+    }
+
+    /// Comparisons that need these slots in half the torus.
+    #[must_use]
+    pub fn compare(slots: u64) -> Self {
+        Self { slots, stages: vec![Stage::new(Kind::Compare)] }
+    }
+
+    /// Whether its results are comparisons.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        self.stages.iter().any(|stage| stage.kind == Kind::Compare)
     }
 
     /// Half-torus slots that the input's spacing must leave.

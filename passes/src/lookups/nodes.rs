@@ -128,6 +128,8 @@ impl Chain<'_> {
         match self.stages.get(stage).ok_or(Unfit::Stages)?.kind {
             Kind::Direct { tolerance } => direct::look_up(self, stage, lookup, tolerance),
             Kind::Approximate { tolerance } => approximate::look_up(self, stage, lookup, tolerance),
+            // No chain of one table.
+            Kind::Compare => Err(Unfit::Stages),
             Kind::Fold(window) => fold::look_up(self, stage, lookup, window),
             Kind::Steps(window) => steps::look_up(self, stage, lookup, window),
             Kind::Zones { window, zones } => zones::look_up(self, stage, lookup, window, zones),

@@ -107,6 +107,8 @@ pub(super) fn needed(profile: &Profile, kinds: &mut dyn Iterator<Item = Kind>) -
     match kinds.next()? {
         Kind::Direct { tolerance } => direct::slots(profile, tolerance),
         Kind::Approximate { tolerance } => approximate::slots(profile, tolerance),
+        // Of all tables of a value together, which no profile says.
+        Kind::Compare => None,
         Kind::Fold(window) => fold::slots(profile, window, kinds),
         Kind::Steps(window) => steps::slots(profile, window, kinds),
         Kind::Zones { window, zones } => zones::slots(profile, window, zones, kinds),

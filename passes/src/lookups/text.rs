@@ -25,11 +25,13 @@ fn words(kind: Kind) -> (&'static str, Vec<u64>) {
         Kind::Steps(window) => ("steps", with(window, &[])),
         Kind::Zones { window, zones } => ("zones", with(window, &[zones])),
         Kind::Nearest { window, spread } => ("nearest", with(window, &[spread.least, spread.most])),
+        Kind::Compare => ("compare", Vec::new()),
     }
 }
 
 fn kind(name: &str, numbers: &[u64]) -> Option<Kind> {
     let (window, more) = match (name, numbers) {
+        ("compare", []) => return Some(Kind::Compare),
         ("direct", [tolerance]) => return Some(Kind::Direct { tolerance: *tolerance }),
         ("approximate", [tolerance]) => return Some(Kind::Approximate { tolerance: *tolerance }),
         (_, [ratio, tolerance, more @ ..]) => (Window { ratio: *ratio, tolerance: *tolerance }, more),
@@ -64,7 +66,8 @@ impl FromStr for Form {
 fn stage(text: &str) -> Option<Stage> {
     let (what, how) = text.split_once(")@")?;
     let (name, numbers) = what.split_once('(')?;
-    let numbers: Vec<u64> = numbers.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    let numbers = numbers.split(',').filter(|_| !numbers.is_empty());
+    let numbers: Vec<u64> = numbers.map(|number| number.parse().ok()).collect::<Option<_>>()?;
     let (key, extension) = how.split_once('+')?;
     Some(Stage { kind: kind(name, &numbers)?, key: key.parse().ok()?, extension: extension.parse().ok()? })
 }

@@ -1,7 +1,7 @@
 //! The ledger of a design: what can fail, how often, and what it costs.
 
 use super::Budget;
-use super::ring::{KeySet, Ring};
+use super::ring::{Head, KeySet, Ring};
 use cml_runtime::parameters::failure;
 use cml_runtime::units::{Log2Probability, Variance};
 
@@ -15,6 +15,8 @@ pub(super) struct Event {
     pub(super) rotations: f64,
     /// Half a slot, and the slots that the reading may be off: on the torus.
     pub(super) half_room: f64,
+    /// Whether they are compared with thresholds, which lie on positions of the plain bootstrap.
+    pub(super) compares: bool,
     /// Factor on the variance of fresh encryptions.
     pub(super) fresh: f64,
     /// For each key set the factor on the variance of its results.
@@ -39,7 +41,12 @@ impl Event {
         let set = &sets[self.set];
         let accumulators = &ring.heads[set.head].extensions[self.extension];
         let added = set.keyswitch.variance + f64::from(set.small) * accumulators.switch;
-        failure::outside(self.half_room - accumulators.half_position, Variance(arriving + added)).0
+        failure::outside(self.room(&ring.heads[set.head], self.extension), Variance(arriving + added)).0
+    }
+
+    /// Smallest noise that is an error, on the torus.
+    pub(super) fn room(&self, head: &Head, extension: usize) -> f64 {
+        self.half_room - head.lost(extension, self.compares)
     }
 
     /// Nanoseconds of all.

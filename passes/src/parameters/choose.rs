@@ -288,7 +288,8 @@ impl<'a> Bounds<'a> {
         if self.known[index].is_nan() {
             let half_room = (room / Self::ROOM_STEPS).exp2();
             let log2_half_room = room / Self::ROOM_STEPS;
-            let least = Read { half_room, log2_half_room, ..read.clone() };
+            // A comparison loses as much of its room as a table, or more.
+            let least = Read { half_room, log2_half_room, compares: false, ..read.clone() };
             let arriving = if variance < (1 - Self::VARIANCES) as f64 {
                 0.0
             } else {

@@ -101,6 +101,7 @@ impl Design {
                     count: f64::from(group.reading.count),
                     rotations: f64::from(read.rotations),
                     half_room: read.half_room,
+                    compares: read.compares,
                     fresh: fresh * read.input,
                     results,
                     set: *set,
@@ -120,6 +121,7 @@ impl Design {
                 count: f64::from(output.reading.count),
                 rotations: 0.0,
                 half_room: Spacing::of_slots(slots).torus() / 2.0,
+                compares: false,
                 fresh: output.reading.largest(|list| f64::from(u8::from(list < problem.inputs))),
                 results: (0..sets).map(|set| output.reading.largest(|list| lists[list][set])).collect(),
                 set: 0,
@@ -163,6 +165,7 @@ impl Design {
             outputs,
             total: Log2Probability(account.total(ring, &self.sets)),
             seconds: seconds(nanoseconds.iter().sum()),
+            price: seconds(self.price(nanoseconds.iter().sum(), ring)),
         }
     }
 }

@@ -103,7 +103,8 @@ impl<'a> Fit<'a> {
                         let reader = &sets[event.set];
                         let accumulators = &ring.heads[reader.head].extensions[event.extension];
                         let added = reader.keyswitch.variance + f64::from(reader.small) * accumulators.switch;
-                        allowance(event.half_room - accumulators.half_position, kappa, arriving + added)
+                        let room = event.room(&ring.heads[reader.head], event.extension);
+                        allowance(room, kappa, arriving + added)
                     }
                 };
                 quiet = quiet.min(left / factor);
@@ -118,10 +119,11 @@ impl<'a> Fit<'a> {
     fn is_kept_by(&self, set: &KeySet) -> bool {
         let variance = set.variance(self.ring);
         let keeps = |own: &Own<'_>| {
-            let accumulators = &self.ring.heads[set.head].extensions[own.event.extension];
-            let added = set.keyswitch.variance + f64::from(set.small) * accumulators.switch;
+            let head = &self.ring.heads[set.head];
+            let switch = head.extensions[own.event.extension].switch;
+            let added = set.keyswitch.variance + f64::from(set.small) * switch;
             let arriving = own.arriving + own.factor * variance;
-            added <= allowance(own.event.half_room - accumulators.half_position, self.kappa, arriving)
+            added <= allowance(own.event.room(head, own.event.extension), self.kappa, arriving)
         };
         variance <= self.quiet && self.own.iter().all(keeps)
     }
@@ -203,9 +205,9 @@ impl<'a> Fit<'a> {
         let mut nanoseconds = 0.0;
         for own in &self.own {
             let arriving = own.arriving + own.factor * result + keyswitch.variance;
-            let extension = head.extensions.iter().position(|accumulators| {
-                let room = own.event.half_room - accumulators.half_position;
-                f64::from(small) * accumulators.switch <= allowance(room, self.kappa, arriving)
+            let extension = (0..head.extensions.len()).find(|extension| {
+                let room = own.event.room(head, *extension);
+                f64::from(small) * head.extensions[*extension].switch <= allowance(room, self.kappa, arriving)
             })?;
             nanoseconds += self.cost(own, head, small, keyswitch, extension);
             extensions.push(extension);

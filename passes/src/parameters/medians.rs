@@ -23,6 +23,7 @@ const LOUDER: f64 = 1.2;
 #[derive(Clone, Copy)]
 struct Wish {
     half_room: f64,
+    compares: bool,
     arriving: f64,
     /// Bound on the variance of its result.
     quiet: f64,
@@ -31,7 +32,7 @@ struct Wish {
 }
 
 fn wishes(plan: &Plan, choice: &Choice) -> Vec<Wish> {
-    let mut all: BTreeMap<[u64; 4], Wish> = BTreeMap::new();
+    let mut all: BTreeMap<([u64; 4], bool), Wish> = BTreeMap::new();
     for (number, pick) in choice.picks.iter().enumerate() {
         let choices = &plan.groups[number];
         let spacing = choice.spacings[plan.reads[number]].min(choices.len() - 1);
@@ -41,8 +42,9 @@ fn wishes(plan: &Plan, choice: &Choice) -> Vec<Wish> {
             let arriving = read.input * choice.arriving[number] + results.sum::<f64>();
             let quiet = if read.in_result { choice.quiet[number] } else { way.variance * LOUDER };
             let rotations = f64::from(read.rotations);
-            let wish = Wish { half_room: read.half_room, arriving, quiet, rotations, count: 0.0 };
-            let name = [wish.half_room, arriving, quiet, rotations].map(f64::to_bits);
+            let (half_room, compares) = (read.half_room, read.compares);
+            let wish = Wish { half_room, compares, arriving, quiet, rotations, count: 0.0 };
+            let name = ([half_room, arriving, quiet, rotations].map(f64::to_bits), compares);
             all.entry(name).or_insert(wish).count += count;
         }
     }
@@ -97,8 +99,9 @@ fn serve(wish: &Wish, set: &KeySet, keyswitch: &Keyswitch, ring: &Ring, kappa: f
     }
     let small = f64::from(set.small);
     let arriving = wish.arriving + keyswitch.variance;
-    for accumulators in &ring.heads[set.head].extensions {
-        let room = wish.half_room - accumulators.half_position;
+    let head = &ring.heads[set.head];
+    for (extension, accumulators) in head.extensions.iter().enumerate() {
+        let room = wish.half_room - head.lost(extension, wish.compares);
         if small * accumulators.switch <= allowance(room, kappa, arriving) {
             return wish.count * (keyswitch.cost + wish.rotations * small * accumulators.element);
         }

@@ -80,6 +80,8 @@ pub struct Solution {
     pub total: Log2Probability,
     /// Predicted seconds of all lookups of one inference, on all threads of the machine.
     pub seconds: f64,
+    /// What was minimised: these seconds, and what the keys are worth.
+    pub price: f64,
 }
 
 /// How a group is looked up.

@@ -27,6 +27,8 @@ pub(super) struct Read {
     pub(super) rotations: u32,
     /// Whether its noise is in the result of the lookup.
     pub(super) in_result: bool,
+    /// Whether boundaries between slots lie on positions of the plain bootstrap, whatever the extension is.
+    pub(super) compares: bool,
 }
 
 /// A form at a spacing.
@@ -59,6 +61,7 @@ impl Candidate {
                 in_result: result.iter().any(|(stage, _)| *stage == number),
                 stages: demand.stages,
                 rotations: demand.rotations,
+                compares: form.compares(),
             }
         };
         let stages = form.stages().into_iter().enumerate().map(read).collect();
@@ -100,6 +103,30 @@ fn available(profile: &Profile, slots: u64) -> u64 {
         .unwrap_or_else(|| slots.min(with_room(profile)))
 }
 
+/// Where the forms of a group come from.
+enum Offer {
+    Tables(Candidates),
+    /// Comparisons, that need so many slots.
+    Comparisons(u64),
+}
+
+impl Offer {
+    fn of(group: &Group) -> Self {
+        let tables = || Self::Tables(Candidates::new(&group.profile));
+        group.compares.map_or_else(tables, Self::Comparisons)
+    }
+
+    /// What the search may use, with at most so many slots.
+    fn within(&mut self, profile: &Profile, available: u64, options: Options) -> Vec<Form> {
+        match self {
+            Self::Tables(candidates) => offered(candidates, profile, available, options),
+            Self::Comparisons(slots) => {
+                Some(Form::compare(*slots)).filter(|form| form.slots <= available).into_iter().collect()
+            }
+        }
+    }
+}
+
 /// What the search may use for a profile, with at most so many slots.
 fn offered(candidates: &mut Candidates, profile: &Profile, available: u64, options: Options) -> Vec<Form> {
     let mut forms = candidates.within(available);
@@ -128,10 +155,9 @@ impl<'a> Plan<'a> {
             problem.groups.iter().map(|group| class_of(&group.reading).unwrap_or(0)).collect();
         let outputs: Vec<Option<usize>> =
             problem.outputs.iter().map(|output| class_of(&output.reading)).collect();
-        let mut offers: Vec<Candidates> =
-            problem.groups.par_iter().map(|group| Candidates::new(&group.profile)).collect();
-        let roomy = |(group, offer): (&Group, &mut Candidates)| {
-            offered(offer, &group.profile, with_room(&group.profile), options)
+        let mut offers: Vec<Offer> = problem.groups.par_iter().map(Offer::of).collect();
+        let roomy = |(group, offer): (&Group, &mut Offer)| {
+            offer.within(&group.profile, with_room(&group.profile), options)
         };
         let forms: Vec<Vec<Form>> = problem.groups.par_iter().zip(&mut offers).map(roomy).collect();
         let alone = |class: usize| {
@@ -146,7 +172,7 @@ impl<'a> Plan<'a> {
             if alone(class) { Vec::new() } else { spacings(readers, decrypted) }
         };
         let slots: Vec<Vec<u64>> = (0..classes.len()).map(of_class).collect();
-        let choices = |(group, offer): (usize, &mut Candidates)| {
+        let choices = |(group, offer): (usize, &mut Offer)| {
             let own = |form: &Form| Candidate::new(form.clone(), form.slots().max(LEAST_SLOTS));
             if alone(reads[group]) {
                 return vec![forms[group].iter().map(own).collect()];
@@ -156,7 +182,7 @@ impl<'a> Plan<'a> {
             let at = |slots: &u64| {
                 let available = available(profile, *slots);
                 let found =
-                    known.entry(available).or_insert_with(|| offered(offer, profile, available, options));
+                    known.entry(available).or_insert_with(|| offer.within(profile, available, options));
                 found.iter().map(|form| Candidate::new(form.clone(), *slots)).collect()
             };
             slots[reads[group]].iter().map(at).collect()

@@ -28,6 +28,8 @@ pub struct Group {
     pub reading: Reading,
     /// What serves all their tables.
     pub profile: Profile,
+    /// Where they are comparisons and no tables: half the torus must hold this many slots at the spacing of the input.
+    pub compares: Option<u64>,
 }
 
 /// Values that are decrypted.

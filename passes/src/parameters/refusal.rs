@@ -113,12 +113,14 @@ fn readers(plan: &Plan, kappas: &[f64], ring: &Ring, set: KeySet) -> Vec<Reader>
 
 /// With the most accumulators that the set may have.
 fn phases(candidate: &Candidate, arriving: f64, ring: &Ring, set: KeySet) -> Vec<Phase> {
-    let Some(accumulators) = ring.heads[set.head].extensions.last() else { return Vec::new() };
+    let head = &ring.heads[set.head];
+    let Some(accumulators) = head.extensions.last() else { return Vec::new() };
     let added = set.keyswitch.variance + f64::from(set.small) * accumulators.switch;
     let phase = |read: &super::plan::Read| {
         let results: f64 = read.stages.iter().map(|(_, factor)| factor * set.variance(ring)).sum();
         let variance = read.input * arriving + results + added;
-        Phase { half_room: read.half_room, lost: accumulators.half_position, deviation: variance.sqrt() }
+        let lost = head.lost(head.extensions.len() - 1, read.compares);
+        Phase { half_room: read.half_room, lost, deviation: variance.sqrt() }
     };
     candidate.stages.iter().map(phase).collect()
 }

@@ -17,6 +17,14 @@ pub(super) struct Head {
     pub(super) extensions: Vec<Extension>,
 }
 
+impl Head {
+    /// What a reading loses of its room because boundaries lie on positions: of the extension, or of the plain bootstrap for
+    /// comparisons.
+    pub(super) fn lost(&self, extension: usize, compares: bool) -> f64 {
+        self.extensions[if compares { 0 } else { extension }].half_position
+    }
+}
+
 /// A number of accumulators, as a power of two.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Extension {

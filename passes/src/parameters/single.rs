@@ -43,6 +43,8 @@ pub(super) struct Phase {
     /// Half a slot, and the slots that the reading may be off: on the torus.
     pub(super) half_room: f64,
     pub(super) is_lookup: bool,
+    /// Whether they are compared with thresholds, which lie on positions of the plain bootstrap.
+    compares: bool,
     /// Standard deviations that the room must have for these phases alone to keep the budget.
     pub(super) kappa: f64,
 }
@@ -59,23 +61,25 @@ pub(super) fn kappa(budget: Budget, count: f64) -> f64 {
 pub(super) fn phases(plan: &Plan, budget: Budget) -> Option<(Vec<usize>, Vec<Phase>)> {
     let (mut candidates, mut phases) = (Vec::new(), Vec::new());
     let is_input = |list: usize| f64::from(u8::from(list < plan.problem.inputs));
-    let of = |reading: &super::Reading, factor: f64, half_room: f64, is_lookup: bool| Phase {
-        count: reading.count,
-        fresh: factor * reading.largest(is_input),
-        results: factor * reading.largest(|list| 1.0 - is_input(list)),
-        half_room,
-        is_lookup,
-        kappa: kappa(budget, f64::from(reading.count)),
-    };
+    let of =
+        |reading: &super::Reading, factor: f64, half_room: f64, [is_lookup, compares]: [bool; 2]| Phase {
+            count: reading.count,
+            fresh: factor * reading.largest(is_input),
+            results: factor * reading.largest(|list| 1.0 - is_input(list)),
+            half_room,
+            is_lookup,
+            compares,
+            kappa: kappa(budget, f64::from(reading.count)),
+        };
     for (group, choices) in plan.problem.groups.iter().zip(&plan.groups) {
         let direct = choices.first()?.iter().position(|candidate| candidate.stages.len() == 1)?;
         let read = &choices[0][direct].stages[0];
         candidates.push(direct);
-        phases.push(of(&group.reading, read.input, read.half_room, true));
+        phases.push(of(&group.reading, read.input, read.half_room, [true, read.compares]));
     }
     for (output, class) in plan.problem.outputs.iter().zip(&plan.outputs) {
         let slots = class.and_then(|class| plan.slots[class].first().copied()).unwrap_or(output.slots);
-        phases.push(of(&output.reading, 1.0, Spacing::of_slots(slots).torus() / 2.0, false));
+        phases.push(of(&output.reading, 1.0, Spacing::of_slots(slots).torus() / 2.0, [false; 2]));
     }
     Some((candidates, phases))
 }
@@ -93,7 +97,7 @@ impl Phase {
         let mut room = self.half_room;
         if let Some(extension) = extension {
             variance += (set.keyswitch_variance() + set.modulus_switch_variance(extension)).0;
-            room -= ledger::half_position(set, extension);
+            room -= ledger::half_position(set, if self.compares { 0 } else { extension });
         }
         let probability = failure::outside(room, Variance(variance));
         let all = Log2Probability(probability.0 + f64::from(self.count).log2());
@@ -192,7 +196,8 @@ impl Search<'_> {
                 return phase.fits(*arriving, 0.0).then_some(0);
             }
             let mut switches = point.switches.iter();
-            switches.position(|(switch, lost)| phase.fits(arriving + keyswitch + switch, *lost))
+            let lost = |own: f64| if phase.compares { point.switches[0].1 } else { own };
+            switches.position(|(switch, own)| phase.fits(arriving + keyswitch + switch, lost(*own)))
         };
         self.phases.iter().zip(&point.arriving).map(smallest).collect()
     }

@@ -78,7 +78,8 @@ impl Supply for Given<'_> {
                 continue;
             }
             for (extension, accumulators) in (0..).zip(&head.extensions) {
-                let left = allowance(read.half_room - accumulators.half_position, self.kappa, arriving);
+                let lost = head.lost(extension as usize, read.compares);
+                let left = allowance(read.half_room - lost, self.kappa, arriving);
                 if set.keyswitch.variance + small * accumulators.switch <= left {
                     let bootstrap = small * accumulators.element;
                     let cost = set.keyswitch.cost + f64::from(read.rotations) * bootstrap;
@@ -107,14 +108,17 @@ struct Trade {
     small: u32,
 }
 
+/// Room and arriving variance on a grid, rotations, and whether these compare.
+type Asked = (i64, i64, usize, bool);
+
 /// Any key set of a ring: each stage gets what it would wish for, about.
 pub(super) struct Wishes<'a> {
     ring: &'a Ring<'a>,
     kappa: f64,
     /// For each head, extension and number of rotations the trades, by falling cost.
     trades: Vec<OnceCell<Vec<Trade>>>,
-    /// What was asked for: for room and arriving variance on a grid, and rotations, a way for each head, by cost.
-    known: RefCell<BTreeMap<(i64, i64, usize), Vec<Way>>>,
+    /// For what was asked a way for each head, by cost.
+    known: RefCell<BTreeMap<Asked, Vec<Way>>>,
 }
 
 impl<'a> Wishes<'a> {
@@ -152,7 +156,7 @@ impl<'a> Wishes<'a> {
     }
 
     /// The cheapest way of each head, by cost.
-    fn of_heads(&self, half_room: f64, arriving: f64, rotations: usize) -> Vec<Way> {
+    fn of_heads(&self, half_room: f64, arriving: f64, rotations: usize, compares: bool) -> Vec<Way> {
         let mut ways = Vec::new();
         let mut place = rotations - 1;
         let smallest = f64::from(space::small_dimensions(1).next().unwrap_or(0));
@@ -163,7 +167,7 @@ impl<'a> Wishes<'a> {
                 if best.is_some_and(|best| best.cost <= least) {
                     break;
                 }
-                let left = allowance(half_room - accumulators.half_position, self.kappa, arriving);
+                let left = allowance(half_room - head.lost(extension, compares), self.kappa, arriving);
                 if left <= 0.0 {
                     continue;
                 }
@@ -206,11 +210,12 @@ impl Supply for Wishes<'_> {
         // Below what any key set adds, less makes no difference.
         let variance = (arriving.max(LEAST_VARIANCE).log2() * Self::VARIANCE_STEPS).ceil();
         let mut known = self.known.borrow_mut();
-        let found = known.entry((room as i64, variance as i64, rotations)).or_insert_with(|| {
-            let (room, variance) =
-                ((room / Self::ROOM_STEPS).exp2(), (variance / Self::VARIANCE_STEPS).exp2());
-            self.of_heads(room, variance, rotations)
-        });
+        let found =
+            known.entry((room as i64, variance as i64, rotations, read.compares)).or_insert_with(|| {
+                let (room, variance) =
+                    ((room / Self::ROOM_STEPS).exp2(), (variance / Self::VARIANCE_STEPS).exp2());
+                self.of_heads(room, variance, rotations, read.compares)
+            });
         let mut least = f64::INFINITY;
         let quieter = |way: &&Way| {
             let better = way.variance <= quiet && way.variance < least;

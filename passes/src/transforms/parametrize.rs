@@ -11,7 +11,7 @@
 use crate::analysis::linear_forms::LinearForms;
 use crate::conversions::fhe_to_tfhe::{FORMS, SPACINGS, STAGE_MILLISECONDS, lookup_ops};
 use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, model_error};
-use crate::parameters::{Budget, Chosen, Machine, Options, search};
+use crate::parameters::{Budget, Chosen, Machine, Options, Solution, search};
 use cml_dialects::ffi::set_attribute;
 use cml_dialects::ir::{Function, Make};
 use cml_dialects::qnn::SERVER;
@@ -21,6 +21,8 @@ use cml_runtime::units::{Log2Probability, Spacing};
 use melior::Context;
 use melior::ir::operation::OperationLike;
 use melior::ir::{Attribute, OperationRef};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Attribute of the module: the budget of one inference, log2.
@@ -35,6 +37,7 @@ pub struct Parametrize {
     budget: Budget,
     machine: Option<String>,
     options: Options,
+    comparisons: bool,
 }
 
 impl Pass for Parametrize {
@@ -75,6 +78,11 @@ impl Pass for Parametrize {
                 description: "approximate:6 reads lookups of more than 6 bits as if they had 6: results may differ by a step",
                 default: "",
             },
+            PassOption {
+                name: "comparisons",
+                description: "All tables of one value may be read out of one rotation: true or false",
+                default: "true",
+            },
         ],
         preserves: Preserves::Exactly,
     };
@@ -92,7 +100,7 @@ impl Pass for Parametrize {
             approximate: rounding(values[6])?,
         };
         let machine = Some(values[2].to_owned()).filter(|path| !path.is_empty());
-        Ok(Self { budget, machine, options })
+        Ok(Self { budget, machine, options, comparisons: switch("comparisons", values[7])? })
     }
 
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
@@ -103,7 +111,9 @@ impl Pass for Parametrize {
             Some(path) => Machine::load(Path::new(path)).map_err(refuse)?,
             None => Machine::default_table(),
         };
-        let solution = search(&forms.problem(), self.budget, &machine, self.options).map_err(refuse)?;
+        let find = |forms: &LinearForms| search(&forms.problem(), self.budget, &machine, self.options);
+        let comparable = if self.comparisons { forms.comparable() } else { Vec::new() };
+        let (forms, solution) = cheapest(forms, &comparable, find).map_err(refuse)?;
         let make = Make(context);
         let sets = &solution.key_sets;
         set_attribute(module, PARAMETERS, parameters_attribute(context, module.location(), sets)?);
@@ -146,6 +156,42 @@ pub fn rounding(text: &str) -> Result<Option<u32>, String> {
     let bits = text.strip_prefix("approximate:").and_then(|bits| bits.parse().ok());
     let bits = bits.filter(|bits| (1..=16).contains(bits));
     bits.map(Some).ok_or_else(|| format!("`{text}` is no rounding: expected approximate:6, of 1 to 16 bits"))
+}
+
+/// The forms with which a solution is cheapest: with comparisons in place of the tables of none, of all, or of some of the
+/// groups where that saves rotations. From the better of the first two on, the best change of one group is made.
+fn cheapest<E: Send>(
+    forms: LinearForms,
+    comparable: &[usize],
+    find: impl Fn(&LinearForms) -> Result<Solution, E> + Sync,
+) -> Result<(LinearForms, Solution), E> {
+    if comparable.is_empty() {
+        let found = find(&forms)?;
+        return Ok((forms, found));
+    }
+    let with = |compared: BTreeSet<usize>| {
+        let forms = forms.with_comparisons(&compared);
+        find(&forms).ok().map(|found| (compared, forms, found))
+    };
+    let all: BTreeSet<usize> = comparable.iter().copied().collect();
+    let (apart, all) = rayon::join(|| find(&forms), || with(all));
+    let (compared, forms, best) = match (apart, all) {
+        (Ok(apart), Some(all)) if apart.price > all.2.price => all,
+        (Err(_), Some(all)) => all,
+        (apart, _) => (BTreeSet::new(), forms.clone(), apart?),
+    };
+    let changed = |group: &usize| {
+        let changed = &compared ^ &BTreeSet::from([*group]);
+        let is_new = !changed.is_empty() && changed.len() < comparable.len();
+        is_new.then(|| with(changed)).flatten()
+    };
+    let changed: Vec<_> = comparable.par_iter().filter_map(changed).collect();
+    // The first of the best.
+    let change = changed.into_iter().min_by(|one, other| one.2.price.total_cmp(&other.2.price));
+    match change.filter(|change| change.2.price < best.price) {
+        Some((_, forms, found)) => Ok((forms, found)),
+        None => Ok((forms, best)),
+    }
 }
 
 fn switch(name: &str, value: &str) -> Result<bool, String> {

@@ -5,9 +5,10 @@
 //!
 //! Everything linear between two lookups becomes one `tfhe.linear` for each group of lookups that are done alike; what is
 //! constant vanishes into its bias. Each group becomes the chain of bootstraps and sums that its form says, one op for all of
-//! its lookups. Requires: `cml-parametrize`. Guarantees: `@server` has only `tfhe` ops.
+//! its lookups; or one `tfhe.compare`, whose results what follows reads in place of the tables. Requires: `cml-parametrize`. Guarantees: `@server` has only `tfhe` ops.
 
 mod chain;
+mod compare;
 
 use crate::analysis::linear_forms::{Form, Group, LinearForms, Output, lists};
 use crate::framework::{Pass, PassError, PassInfo, Preserves, model_error};
@@ -68,6 +69,8 @@ impl Pass for FheToTfhe {
         let forms = LinearForms::of(server)?;
         let spacings = spacings_of(server.op, forms.arguments.len() + forms.groups.len())?;
         let chosen = chosen(server, &forms)?;
+        let compared = chosen.iter().enumerate().filter(|(_, chosen)| chosen.form.compares());
+        let forms = forms.with_comparisons(&compared.map(|(number, _)| number).collect());
         let signature = signature(context, server, &forms, &spacings)?;
         let new = build_function(context, &signature, |block, arguments| {
             let lists = arguments.to_vec();
@@ -197,7 +200,7 @@ impl<'c, 'b> Lowering<'c, 'b, '_> {
         if list < arguments {
             self.forms.arguments[list]
         } else {
-            self.forms.groups[list - arguments].forms.len()
+            self.forms.groups[list - arguments].results()
         }
     }
 
@@ -250,6 +253,9 @@ impl<'c, 'b> Lowering<'c, 'b, '_> {
 
     /// The chain of a group's form: one op for each of its nodes.
     fn group(&mut self, number: usize, group: &Group, chosen: &Chosen) -> Result<(), PassError> {
+        if chosen.form.compares() {
+            return self.compare(number, group, chosen);
+        }
         let place = place(self.context, &group.node);
         let (read, output) = (chosen.spacing, self.spacings[self.lists.len()]);
         let refuse = |message: String| PassError::Model { node: group.node.clone(), message };

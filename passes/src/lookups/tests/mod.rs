@@ -94,6 +94,7 @@ fn plan(form: &Form) -> String {
         Kind::Zones { .. } => 'Z',
         Kind::Nearest { .. } => 'N',
         Kind::Approximate { .. } => 'A',
+        Kind::Compare => 'C',
     };
     form.stages.iter().map(letter).collect()
 }

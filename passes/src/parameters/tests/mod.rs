@@ -34,7 +34,7 @@ fn reading(node: &str, count: u32, pairs: &[(u32, f64)]) -> Reading {
 }
 
 fn group(count: u32, profile: Profile, pairs: &[(u32, f64)]) -> Group {
-    Group { reading: reading(&format!("Relu_{}", profile.range), count, pairs), profile }
+    Group { reading: reading(&format!("Relu_{}", profile.range), count, pairs), profile, compares: None }
 }
 
 fn output(count: u32, slots: u64, pairs: &[(u32, f64)]) -> Output {
@@ -128,7 +128,8 @@ fn verify(problem: &Problem, found: &Solution, budget: Budget) {
             let added = set.keyswitch_variance() + set.modulus_switch_variance(stage.extension);
             let variance = Variance(demand.input * arriving + earlier) + added;
             let room = (demand.tolerance as f64 + 0.5) * demand.spacing(*spacing).torus();
-            phases.push(failure::outside(room - ledger::half_position(set, stage.extension), variance));
+            let boundaries = if form.compares() { 0 } else { stage.extension };
+            phases.push(failure::outside(room - ledger::half_position(set, boundaries), variance));
         }
         let probability = Log2Probability::sum(phases);
         assert!((probability.0 - chosen.probability.0).abs() < 1e-6 * probability.0.abs());

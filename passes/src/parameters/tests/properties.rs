@@ -188,6 +188,16 @@ proptest! {
         prop_assert!(options.chains || !chains);
     }
 
+    #[test]
+    fn comparisons_are_read_within_the_budget(problem in problems(), budget in budgets(), options in options()) {
+        let mut problem = problem;
+        let narrow = problem.groups.iter_mut().filter(|group| group.profile.unpadded <= 100);
+        narrow.for_each(|group| group.compares = Some(group.profile.unpadded));
+        let found = quiet_solve(&problem, budget, options);
+        for (group, chosen) in problem.groups.iter().zip(&found.groups) {
+            prop_assert_eq!(chosen.form.compares(), group.compares.is_some());
+        }
+    }
 }
 
 proptest! {
