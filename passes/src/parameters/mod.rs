@@ -173,8 +173,9 @@ pub enum SearchError {
     "{node}: no parameters {verb} {slots} different values ({bits} bits) of squared weight norm {norm2_squared:.0} \
      within a failure probability of 2^{budget:.1} {per}; the least that can be reached is 2^{reachable:.1}. \
      use fewer bits (for inputs, weights or activations; at these parameters the node could have {slots_that_fit} \
-     values), smaller weights, or a larger failure probability",
+     values), smaller weights, {rounding}or a larger failure probability",
     verb = if *kind == DemandKind::Lookup { "look up" } else { "decrypt" },
+    rounding = if *kind == DemandKind::Lookup { "--rounding approximate:BITS where results may differ, " } else { "" },
     per = if *of_inference { "for the inference" } else { "for each lookup" }
 )]
 pub struct TooDemanding {

@@ -121,7 +121,12 @@ fn what_does_not_fit_is_refused_with_what_would_help() {
     place.write("table.mlir", network(12, &random(12)));
     place.refuse_with(
         "compile table.mlir -o table.cml",
-        &["no parameters look up 4096 different values (12 bits)", "use fewer bits", "the node could have"],
+        &[
+            "no parameters look up 4096 different values (12 bits)",
+            "use fewer bits",
+            "the node could have",
+            "--rounding approximate",
+        ],
     );
 }
 
