@@ -9,10 +9,12 @@ use cml_dialects::ir::{Attributes, Function, IrError, expected, module_op, op_na
 use cml_dialects::nn::MODEL;
 use cml_dialects::qnn::{CLIENT_IN, CLIENT_OUT, SERVER, zero_point};
 use cml_dialects::tfhe;
+use cml_runtime::machine::Machine;
 use cml_runtime::parameters::events::events;
 use cml_runtime::parameters::outputs;
 use cml_runtime::program::message::{Client, DeclaredRange, Event, Program, Server};
 use cml_runtime::reference::message::Graph;
+use cml_runtime::server::CheckedServer;
 use melior::ir::{Module, OperationRef, Value};
 use std::collections::BTreeMap;
 
@@ -24,8 +26,6 @@ pub const P_ERROR_PER_LOOKUP: &str = "cml.p_error_per_lookup_log2";
 pub const DECLARED_LOWS: &str = "cml.declared_lows";
 /// Attribute of a module: largest value that each input may have, an `array<f64>` for each input.
 pub const DECLARED_HIGHS: &str = "cml.declared_highs";
-/// Attribute of a module: the seconds that the cost table gives for one inference, an f64.
-pub const PREDICTED_SECONDS: &str = "cml.predicted_seconds";
 /// Attribute of a module: the nodes whose weights were pruned, an array of strings.
 pub const PRUNED_NODES: &str = "cml.pruned_nodes";
 /// Attribute of a module: for each of these nodes an `array<i64>` of three: its weights, those that were not 0 before, and those
@@ -43,8 +43,8 @@ pub struct Provenance {
     pub quantized: Option<Graph>,
     /// The options of the compilation, as JSON.
     pub configuration: String,
-    /// Hash of the machine's cost table; empty where none was used.
-    pub machine_hash: Vec<u8>,
+    /// The cost table that times are predicted with; only its hash is recorded.
+    pub machine: Option<Machine>,
 }
 
 /// The program of a module with `@client_in`, `@server` in ops of `tfhe`, and `@client_out`. The same module gives the same bytes.
@@ -65,16 +65,18 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
         event.measured_width = widths.copied().max();
     }
     let client = client_of(root, &server, events)?;
+    let machine = provenance.machine.as_ref();
     let mut program = Program {
         client: Some(client),
         server: Some(server),
         quantized: provenance.quantized,
         configuration: provenance.configuration,
-        machine_hash: provenance.machine_hash,
+        machine_hash: machine.map_or_else(Vec::new, |machine| machine.hash().to_vec()),
         report: String::new(),
     };
     program.check()?;
-    let seconds = optional_f64(root, PREDICTED_SECONDS)?;
+    let seconds = machine
+        .and_then(|machine| Some(machine.seconds(&CheckedServer::new(program.server.as_ref()?).ok()?)?));
     let recorded = Recorded { seconds, milliseconds: noted.milliseconds, pruned: pruned(root)? };
     let report = Report::of(&program, &recorded)?;
     program.report = report.to_json();

@@ -7,6 +7,7 @@ use cml_backend::{Error, Provenance, program_of, quantized_graph};
 use cml_dialects::ffi::{parse_module, remove_attribute};
 use cml_dialects::ir::module_op;
 use cml_runtime::client;
+use cml_runtime::machine::Machine;
 use cml_runtime::reference::Value;
 use cml_runtime::server::CheckedServer;
 
@@ -41,10 +42,13 @@ fn the_steps_and_the_client_as_text() {
     assert_eq!(client.events.len(), 4);
     assert_eq!(client.events[0].measured_width, Some(3));
     assert_eq!(client.declared[0].of(1), Some((-4.0, 4.0)));
-    assert_eq!(program.machine_hash, [0xab; 32]);
+    let machine = Machine::default_table();
+    assert_eq!(program.machine_hash, machine.hash());
     let report = Report::stored_in(&program).unwrap();
     assert_eq!((report.max_accumulator_bits, report.max_output_bits), (4, 3));
-    assert_eq!(report.predicted_seconds, Some(0.25));
+    let server = program.server.as_ref().unwrap();
+    assert_eq!(report.predicted_seconds, machine.seconds(&CheckedServer::new(server).unwrap()));
+    assert!(report.predicted_seconds.is_some());
     let milliseconds: Vec<Option<f64>> = report.lookups.iter().map(|lookup| lookup.milliseconds).collect();
     assert_eq!(milliseconds, [Some(40.0 / 3.0), Some(9.0)]);
     assert_eq!(report.to_json(), program.report);

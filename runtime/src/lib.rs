@@ -6,6 +6,7 @@ pub mod arrays;
 pub mod client;
 pub mod commands;
 pub mod kernels;
+pub mod machine;
 pub mod memory;
 pub mod output;
 pub mod parameters;

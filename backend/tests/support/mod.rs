@@ -2,6 +2,7 @@
 
 use cml_backend::{Provenance, program_of};
 use cml_dialects::ffi::parse_module;
+use cml_runtime::machine::Machine;
 use cml_runtime::parameters::security::gaussian_132;
 use cml_runtime::program::message::Program;
 use cml_runtime::units::LweDimension;
@@ -20,7 +21,10 @@ pub(crate) fn module(context: &Context) -> Module<'_> {
 /// The program of [`module`].
 pub(crate) fn program() -> Program {
     let context = cml_dialects::context();
-    let provenance =
-        Provenance { configuration: "{}".to_owned(), machine_hash: vec![0xab; 32], ..Provenance::default() };
+    let provenance = Provenance {
+        configuration: "{}".to_owned(),
+        machine: Some(Machine::default_table()),
+        ..Provenance::default()
+    };
     program_of(&module(&context), provenance).expect("the module is a program")
 }

@@ -6,7 +6,7 @@
 !window = !tfhe.lwe<big, 1152921504606846976>
 !narrow = !tfhe.lwe<small 0, 1152921504606846976>
 module attributes {
-  cml.model = "small net", cml.p_error_log2 = -30.0 : f64, cml.predicted_seconds = 0.25 : f64,
+  cml.model = "small net", cml.p_error_log2 = -30.0 : f64,
   cml.declared_lows = [array<f64: -4.0>], cml.declared_highs = [array<f64: 4.0>],
   tfhe.parameters = [#tfhe.parameters<n = 930, k = 1, N = 2048, pbs = 23 x 1, ks = 4 x 4, lwe_std_dev = SMALL_NOISE : f64,
                                       glwe_std_dev = BIG_NOISE : f64>,

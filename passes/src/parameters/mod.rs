@@ -8,7 +8,6 @@ mod assign;
 mod choose;
 mod design;
 mod fit;
-mod machine;
 mod medians;
 mod plan;
 mod polish;
@@ -22,14 +21,13 @@ mod supply;
 #[cfg(test)]
 mod tests;
 
-pub use machine::{Machine, Polynomials, sorted_components};
+pub use cml_runtime::machine::Machine;
 pub use problem::{Group, Norms, Output, Problem, Reading};
 pub use solve::search;
 
 use crate::lookups::Form;
 use cml_runtime::program::message::ParameterSet;
 use cml_runtime::units::{Log2Probability, Spacing};
-use std::path::PathBuf;
 
 /// What a group of phases is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,13 +156,8 @@ pub enum SearchError {
     #[error(transparent)]
     TooDemanding(Box<TooDemanding>),
     /// A cost table that cannot be read or used.
-    #[error("machine table {}: {what}; see passes/machines/default.json for a sound one", path.display())]
-    Machine {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
+    #[error(transparent)]
+    Machine(#[from] cml_runtime::machine::Error),
 }
 
 /// The demand that stands in the way, and what would help: numbers at the key set that comes nearest.

@@ -29,8 +29,6 @@ use std::path::Path;
 pub const P_ERROR: &str = "cml.p_error_log2";
 /// Attribute of the module: the budget of one lookup, log2.
 pub const P_ERROR_PER_LOOKUP: &str = "cml.p_error_per_lookup_log2";
-/// Attribute of the module: predicted seconds of one inference.
-pub const PREDICTED_SECONDS: &str = "cml.predicted_seconds";
 
 /// See the module's text.
 pub struct Parametrize {
@@ -108,7 +106,7 @@ impl Pass for Parametrize {
         let forms = LinearForms::of(server)?;
         let refuse = |error: crate::parameters::SearchError| model_error(module, error.to_string());
         let machine = match &self.machine {
-            Some(path) => Machine::load(Path::new(path)).map_err(refuse)?,
+            Some(path) => Machine::load(Path::new(path)).map_err(|error| refuse(error.into()))?,
             None => Machine::default_table(),
         };
         let find = |forms: &LinearForms| search(&forms.problem(), self.budget, &machine, self.options);
@@ -117,7 +115,6 @@ impl Pass for Parametrize {
         let make = Make(context);
         let sets = &solution.key_sets;
         set_attribute(module, PARAMETERS, parameters_attribute(context, module.location(), sets)?);
-        set_attribute(module, PREDICTED_SECONDS, make.f64(solution.seconds));
         for (name, budget) in [(P_ERROR, self.budget.inference), (P_ERROR_PER_LOOKUP, self.budget.per_lookup)]
         {
             if let Some(budget) = budget {

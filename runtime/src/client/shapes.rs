@@ -1,6 +1,7 @@
 //! A parameter set in the types of `tfhe`.
 
 use crate::program::message::ParameterSet;
+use crate::units::GlweShape;
 use tfhe::core_crypto::prelude as tfhe_types;
 use tfhe_types::{
     CiphertextModulus, DecompositionBaseLog, DecompositionLevelCount, DynamicDistribution, GlweSize,
@@ -33,6 +34,11 @@ impl Shapes {
             ks_base: DecompositionBaseLog(set.ks_base_log as usize),
             ks_level: DecompositionLevelCount(set.ks_level as usize),
         }
+    }
+
+    /// Polynomials of an accumulator.
+    pub(crate) fn glwe_shape(&self) -> GlweShape {
+        GlweShape { dimension: self.glwe.0 - 1, polynomial_size: self.polynomial.0 }
     }
 
     /// Elements of a ciphertext under the big key: mask and body.

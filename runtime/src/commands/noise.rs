@@ -245,9 +245,7 @@ fn keyswitch(key: &ServerKey, ciphertexts: &[u64], count: usize) -> Vec<u64> {
     let kernel = key.sets()[0].keyswitch();
     let mut outputs = vec![0; count * kernel.output_size()];
     let inputs: Vec<&[u64]> = ciphertexts.chunks_exact(ciphertexts.len() / count).collect();
-    for (inputs, outputs) in inputs.chunks(16).zip(outputs.chunks_mut(16 * kernel.output_size())) {
-        kernel.run(inputs, outputs);
-    }
+    kernel.run(&inputs, &mut outputs);
     outputs
 }
 

@@ -2,7 +2,11 @@
 
 use super::{Factors, Tiles, Vectors};
 use crate::units::LweDimension;
+use rayon::prelude::*;
 use tfhe::core_crypto::prelude::{Container, LweKeyswitchKey, SignedDecomposer};
+
+/// Most ciphertexts of one pass over the key: a strip of it and their digits stay in the second cache level.
+const LARGEST_BATCH: usize = 60;
 
 /// A keyswitching key, laid out for batches.
 ///
@@ -19,8 +23,9 @@ impl KeyswitchKernel {
     #[must_use]
     pub fn new(key: &LweKeyswitchKey<impl Container<Element = u64>>) -> Self {
         let (base_log, level) = (key.decomposition_base_log(), key.decomposition_level_count());
+        let size = key.output_lwe_size().0;
         Self {
-            key: Tiles::new(key.output_lwe_size().0, key.as_ref().chunks_exact(key.output_lwe_size().0)),
+            key: Tiles::new(size, &key.as_ref().chunks_exact(size).collect::<Vec<_>>()),
             decomposer: SignedDecomposer::new(base_log, level),
             level: level.0,
             input: LweDimension(key.input_key_lwe_dimension().0),
@@ -33,7 +38,14 @@ impl KeyswitchKernel {
         self.key.columns()
     }
 
-    /// Switches ciphertexts (mask, then body) to the key's output; `outputs` takes one after the other.
+    /// Ciphertexts of one pass over the key, for so many in all: passes are of nearly one size.
+    #[must_use]
+    pub fn batch(count: usize) -> usize {
+        count.div_ceil(count.div_ceil(LARGEST_BATCH).max(1)).next_multiple_of(Factors::BLOCK).max(1)
+    }
+
+    /// Switches ciphertexts (mask, then body) to the key's output; `outputs` takes one after the other. The threads of the
+    /// pool share the key's columns, so that few ciphertexts keep all of them busy and the key is read once for all.
     ///
     /// # Panics
     /// If a ciphertext has another size than the key expects.
@@ -46,21 +58,30 @@ impl KeyswitchKernel {
     /// # Panics
     /// As [`Self::run`].
     pub fn run_with(&self, inputs: &[&[u64]], outputs: &mut [u64], vectors: Vectors) {
+        let batch = Self::batch(inputs.len());
+        for (inputs, outputs) in inputs.chunks(batch).zip(outputs.chunks_mut(batch * self.output_size())) {
+            self.key.multiply_with(&self.digits(inputs), outputs, vectors);
+            outputs.par_chunks_exact_mut(self.output_size()).zip(inputs).for_each(|(output, input)| {
+                output.iter_mut().for_each(|element| *element = element.wrapping_neg());
+                let body = &mut output[self.key.columns() - 1];
+                *body = body.wrapping_add(input[self.input.0]);
+            });
+        }
+    }
+
+    fn digits(&self, inputs: &[&[u64]]) -> Factors {
         let mut digits = Factors::zeros(inputs.len(), self.key.rows());
-        for (index, input) in inputs.iter().enumerate() {
-            assert_eq!(input.len(), self.input.0 + 1, "size of a ciphertext to switch");
-            for (place, mask) in input[..self.input.0].iter().enumerate() {
-                for (level, term) in self.decomposer.decompose(*mask).enumerate() {
-                    digits.set(index, place * self.level + level, term.value() as i64);
+        digits.par_blocks().zip(inputs.par_chunks(Factors::BLOCK)).for_each(|(block, inputs)| {
+            for (line, input) in inputs.iter().enumerate() {
+                assert_eq!(input.len(), self.input.0 + 1, "size of a ciphertext to switch");
+                for (mask, digits) in input.iter().zip(block.chunks_exact_mut(self.level * Factors::BLOCK)) {
+                    for (level, term) in self.decomposer.decompose(*mask).enumerate() {
+                        digits[level * Factors::BLOCK + line] = term.value() as i64;
+                    }
                 }
             }
-        }
-        self.key.multiply_with(&digits, outputs, vectors);
-        for (input, output) in inputs.iter().zip(outputs.chunks_exact_mut(self.output_size())) {
-            output.iter_mut().for_each(|element| *element = element.wrapping_neg());
-            let body = &mut output[self.key.columns() - 1];
-            *body = body.wrapping_add(input[self.input.0]);
-        }
+        });
+        digits
     }
 }
 
@@ -84,7 +105,7 @@ mod tests {
             modulus,
         );
         let kernel = KeyswitchKernel::new(&key);
-        for count in [1, 5, 6, 13] {
+        for count in [1, 5, 6, 13, 61] {
             let inputs: Vec<Vec<u64>> = (0..count).map(|_| uniform(input + 1)).collect();
             let mut expected = Vec::new();
             for input in &inputs {

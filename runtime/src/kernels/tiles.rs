@@ -4,6 +4,7 @@
 //! matrix is stored in tiles of a few columns, so that one pass over it serves a whole batch from registers.
 
 use super::{HugeBuffer, Vectors};
+use rayon::prelude::*;
 
 /// Columns of a tile: four vectors of 512 bits.
 const COLUMNS: usize = 32;
@@ -29,15 +30,18 @@ pub struct Factors {
 }
 
 impl Factors {
+    /// Lines that are worked on at once: fewer cost as much.
+    pub const BLOCK: usize = BLOCK;
+
     /// All zero.
     #[must_use]
     pub fn zeros(count: usize, rows: usize) -> Self {
         Self { data: vec![0; count.div_ceil(BLOCK) * rows * BLOCK], rows, count }
     }
 
-    /// Sets one integer: line `index` of `count`, element `row` of `rows`.
-    pub fn set(&mut self, index: usize, row: usize, value: i64) {
-        self.data[(index / BLOCK * self.rows + row) * BLOCK + index % BLOCK] = value;
+    /// Groups of [`Self::BLOCK`] lines; element `row` of line `index` of a group is at `row * BLOCK + index`.
+    pub fn par_blocks(&mut self) -> impl IndexedParallelIterator<Item = &mut [i64]> {
+        self.data.par_chunks_exact_mut((self.rows * BLOCK).max(1))
     }
 
     /// How many lines there are.
@@ -48,18 +52,21 @@ impl Factors {
 }
 
 impl Tiles {
-    /// Lays out a matrix given row by row; each row must have `columns` elements.
+    /// Columns that are worked on at once: fewer cost as much.
+    pub const COLUMNS: usize = COLUMNS;
+
+    /// Lays out a matrix given row by row; each row must have `columns` elements. Uses all threads of the pool.
     #[must_use]
-    pub fn new<'a>(columns: usize, rows: impl ExactSizeIterator<Item = &'a [u64]>) -> Self {
-        let count = rows.len();
-        let mut data = HugeBuffer::zeros(columns.div_ceil(COLUMNS) * count * COLUMNS);
-        for (index, row) in rows.enumerate() {
-            for (tile, part) in row[..columns].chunks(COLUMNS).enumerate() {
-                let start = (tile * count + index) * COLUMNS;
-                data[start..start + part.len()].copy_from_slice(part);
+    pub fn new(columns: usize, rows: &[&[u64]]) -> Self {
+        let mut data = HugeBuffer::zeros(columns.div_ceil(COLUMNS) * rows.len() * COLUMNS);
+        data.par_chunks_exact_mut((rows.len() * COLUMNS).max(1)).enumerate().for_each(|(tile, data)| {
+            let start = tile * COLUMNS;
+            let width = COLUMNS.min(columns - start);
+            for (to, row) in data.chunks_exact_mut(COLUMNS).zip(rows) {
+                to[..width].copy_from_slice(&row[start..start + width]);
             }
-        }
-        Self { data, rows: count, columns }
+        });
+        Self { data, rows: rows.len(), columns }
     }
 
     /// Rows of the large matrix.
@@ -74,7 +81,8 @@ impl Tiles {
         self.columns
     }
 
-    /// `factors * self` into `outputs`: one line of `columns` elements for each line of the factors.
+    /// `factors * self` into `outputs`: one line of `columns` elements for each line of the factors. The threads of the pool
+    /// share the tiles: each tile is read once.
     pub fn multiply(&self, factors: &Factors, outputs: &mut [u64]) {
         self.multiply_with(factors, outputs, Vectors::widest());
     }
@@ -89,24 +97,28 @@ impl Tiles {
         if factors.count == 0 {
             return;
         }
-        let blocks = factors.count.div_ceil(BLOCK);
-        let mut sums = vec![0; blocks * BLOCK * COLUMNS];
-        for tile in 0..self.columns.div_ceil(COLUMNS) {
-            sums.fill(0);
-            for first in (0..self.rows).step_by(STRIP) {
-                let last = (first + STRIP).min(self.rows);
-                let strip =
-                    &self.data[(tile * self.rows + first) * COLUMNS..(tile * self.rows + last) * COLUMNS];
-                for (block, sum) in sums.chunks_exact_mut(BLOCK * COLUMNS).enumerate() {
-                    let start = (block * self.rows + first) * BLOCK;
-                    let digits = &factors.data[start..start + (last - first) * BLOCK];
-                    multiply_add(strip, digits, sum, vectors);
-                }
+        let lines = factors.count.next_multiple_of(BLOCK);
+        let mut sums = vec![0; self.columns.div_ceil(COLUMNS) * lines * COLUMNS];
+        sums.par_chunks_exact_mut(lines * COLUMNS).enumerate().for_each(|(tile, sums)| {
+            self.multiply_tile(tile, factors, sums, vectors);
+        });
+        outputs.par_chunks_exact_mut(self.columns).enumerate().for_each(|(line, output)| {
+            for (tile, part) in output.chunks_mut(COLUMNS).enumerate() {
+                let start = (tile * lines + line) * COLUMNS;
+                part.copy_from_slice(&sums[start..start + part.len()]);
             }
-            let start = tile * COLUMNS;
-            let width = COLUMNS.min(self.columns - start);
-            for (output, sum) in outputs.chunks_exact_mut(self.columns).zip(sums.chunks_exact(COLUMNS)) {
-                output[start..start + width].copy_from_slice(&sum[..width]);
+        });
+    }
+
+    /// Adds the products with one tile to the sums of all lines.
+    fn multiply_tile(&self, tile: usize, factors: &Factors, sums: &mut [u64], vectors: Vectors) {
+        for first in (0..self.rows).step_by(STRIP) {
+            let last = (first + STRIP).min(self.rows);
+            let strip = &self.data[(tile * self.rows + first) * COLUMNS..(tile * self.rows + last) * COLUMNS];
+            for (block, sums) in sums.chunks_exact_mut(BLOCK * COLUMNS).enumerate() {
+                let start = (block * self.rows + first) * BLOCK;
+                let factors = &factors.data[start..start + (last - first) * BLOCK];
+                multiply_add(strip, factors, sums, vectors);
             }
         }
     }
@@ -211,11 +223,13 @@ mod tests {
             let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
             let matrix: Vec<Vec<u64>> = (0..rows).map(|_| (0..columns).map(|_| random.random()).collect()).collect();
             let lines: Vec<Vec<i64>> = (0..count).map(|_| (0..rows).map(|_| random.random()).collect()).collect();
-            let tiles = Tiles::new(columns, matrix.iter().map(Vec::as_slice));
+            let tiles = Tiles::new(columns, &matrix.iter().map(Vec::as_slice).collect::<Vec<_>>());
             let mut factors = Factors::zeros(count, rows);
-            for (index, line) in lines.iter().enumerate() {
-                line.iter().enumerate().for_each(|(row, value)| factors.set(index, row, *value));
-            }
+            factors.par_blocks().zip(lines.par_chunks(BLOCK)).for_each(|(block, lines)| {
+                for (index, line) in lines.iter().enumerate() {
+                    line.iter().enumerate().for_each(|(row, value)| block[row * BLOCK + index] = *value);
+                }
+            });
             let expected = naive(&matrix, &lines);
             for vectors in Vectors::available() {
                 let mut found = vec![1; count * columns];

@@ -84,6 +84,17 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// How many results there are.
+    #[must_use]
+    pub fn results(self) -> usize {
+        match self {
+            Self::Tables(bootstrap) => bootstrap.table_of.len(),
+            Self::Comparisons(compare) => {
+                compare.elements.iter().map(|element| element.thresholds.len()).sum()
+            }
+        }
+    }
+
     /// Integers of the widest range that is read.
     #[must_use]
     pub fn entries(self) -> u64 {

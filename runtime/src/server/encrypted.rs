@@ -1,7 +1,7 @@
 //! Execution on ciphertexts.
 
 use super::returns::shorten;
-use super::rotations::{Class, Rotated, batch_size, rotate_all};
+use super::rotations::{Class, Rotated, rotate_all};
 use super::steps::Polynomials;
 use super::{BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, ServerKey};
 use crate::client::bits;
@@ -17,14 +17,8 @@ use std::ops::Range;
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
 
-/// Largest batch of one pass over the keyswitching key.
-pub(super) const KEYSWITCH_BATCH: usize = 32;
-
 /// Ciphertexts of one value, over all samples that run together: about 1 GiB of them.
 const CIPHERTEXTS_AT_ONCE: usize = 1 << 16;
-
-/// Rows of a linear step that one task computes: twice what the kernel works on at once.
-const ROW_BATCH: usize = 12;
 
 /// Ciphertexts under the big key of all samples: sample by sample, in each the elements, in each mask and body.
 #[derive(Clone)]
@@ -83,7 +77,7 @@ impl CheckedServer<'_> {
         let size = Shapes::new(&self.parameters()[0]).big_size();
         for samples in inputs.samples.chunks(together.get()) {
             let expanded = (0..self.server().inputs.len()).map(|port| expand(size, samples, port)).collect();
-            let mut executor = Encrypted { key, size, samples: samples.len(), progress };
+            let mut executor = Encrypted::new(key, size, samples.len(), progress);
             let results = self.walk(&mut executor, expanded)?;
             let ports = self.server().outputs.iter().map(|port| port.returned);
             let packed: Vec<Vec<Vec<u8>>> = results
@@ -138,13 +132,16 @@ impl Executor for Encrypted<'_> {
         let size = self.size.0;
         let rows = step.linear.rows as usize;
         let samples = self.samples;
+        let weights = torus_weights(step);
         let mut words = vec![0; samples * rows * size];
         for (sample, words) in words.chunks_exact_mut((rows * size).max(1)).enumerate() {
             let ciphertexts: Vec<&[u64]> =
                 inputs.iter().flat_map(|input| input.sample(sample).chunks_exact(size)).collect();
-            let tiles = Tiles::new(size, ciphertexts.into_iter());
-            let tasks = words.par_chunks_mut(ROW_BATCH * size).enumerate();
-            tasks.for_each(|(task, words)| multiply_rows(step, &tiles, task * ROW_BATCH, words));
+            Tiles::new(size, &ciphertexts).multiply(&weights, words);
+            for (output, bias) in words.chunks_exact_mut(size).zip(&step.linear.bias) {
+                let body = &mut output[size - 1];
+                *body = body.wrapping_add(encode(*bias, step.linear.spacing));
+            }
         }
         Ok(Lists { words, samples })
     }
@@ -215,7 +212,16 @@ impl Keyswitched {
     }
 }
 
-impl Encrypted<'_> {
+impl<'a> Encrypted<'a> {
+    pub(super) fn new(
+        key: &'a ServerKey,
+        size: LweSize,
+        samples: usize,
+        progress: &'a (dyn Fn(usize) + Sync),
+    ) -> Self {
+        Self { key, size, samples, progress }
+    }
+
     /// Keyswitches all elements of all samples, each moved to phase 0 as its phase says. One pass over a
     /// key serves the elements of many phases.
     fn switch_keys(&self, phases: &[(Phase<'_>, &Lists)]) -> Keyswitched {
@@ -229,35 +235,31 @@ impl Encrypted<'_> {
             of_set.extend(ciphertexts.map(|(index, words)| (words, phase.offset(index % elements))));
             places.push((set, first..of_set.len()));
         }
-        let of_set = inputs.into_iter().map(|(set, inputs)| {
+        let of_set = inputs.into_par_iter().map(|(set, inputs)| {
             let kernel = self.key.sets()[set as usize].keyswitch();
-            let (size, batch) = (kernel.output_size(), batch_size(inputs.len(), KEYSWITCH_BATCH));
+            let size = kernel.output_size();
             let mut words = vec![0; inputs.len() * size];
-            words.par_chunks_mut(batch * size).zip(inputs.par_chunks(batch)).for_each(|(outputs, inputs)| {
-                kernel.run(&inputs.iter().map(|(words, _)| *words).collect::<Vec<_>>(), outputs);
-                for (output, (_, offset)) in outputs.chunks_exact_mut(size).zip(inputs) {
-                    output[size - 1] = output[size - 1].wrapping_add(*offset);
-                }
-            });
+            kernel.run(&inputs.iter().map(|(words, _)| *words).collect::<Vec<_>>(), &mut words);
+            for (output, (_, offset)) in words.chunks_exact_mut(size).zip(inputs) {
+                output[size - 1] = output[size - 1].wrapping_add(offset);
+            }
             (set, (words, size))
         });
         Keyswitched { of_set: of_set.collect(), places }
     }
 }
 
-/// Some rows of an affine map of one sample, from `first` on.
-fn multiply_rows(step: &LinearStep<'_>, tiles: &Tiles, first: usize, outputs: &mut [u64]) {
-    let size = tiles.columns();
-    let rows = outputs.len() / size;
-    let mut factors = Factors::zeros(rows, tiles.rows());
-    for row in 0..rows {
-        for (column, weight) in step.torus_row(first + row).enumerate() {
-            factors.set(row, column, weight as i64);
+/// The weights of an affine map on phases.
+fn torus_weights(step: &LinearStep<'_>) -> Factors {
+    let rows = step.linear.rows as usize;
+    let mut weights = Factors::zeros(rows, step.factors.len());
+    weights.par_blocks().enumerate().for_each(|(block, weights)| {
+        let first = block * Factors::BLOCK;
+        for row in first..rows.min(first + Factors::BLOCK) {
+            for (column, weight) in step.torus_row(row).enumerate() {
+                weights[column * Factors::BLOCK + row - first] = weight as i64;
+            }
         }
-    }
-    tiles.multiply(&factors, outputs);
-    for (output, bias) in outputs.chunks_exact_mut(size).zip(&step.linear.bias[first..]) {
-        let body = &mut output[size - 1];
-        *body = body.wrapping_add(encode(*bias, step.linear.spacing));
-    }
+    });
+    weights
 }

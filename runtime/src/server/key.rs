@@ -21,7 +21,11 @@ impl ServerKey {
     /// Expands the seeds and transforms the keys, one set after the other; uses all cores, for about a second each.
     #[must_use]
     pub fn prepare(key: &EvaluationKey) -> Self {
-        Self { program: *key.program(), sets: key.sets().map(KeySet::prepare).collect() }
+        Self::of(*key.program(), key.sets().map(KeySet::prepare).collect())
+    }
+
+    pub(super) fn of(program: ProgramHash, sets: Vec<KeySet>) -> Self {
+        Self { program, sets }
     }
 
     /// The program that the key belongs to.
@@ -41,6 +45,10 @@ impl KeySet {
         let shapes = Shapes::new(key.parameters);
         let bootstrap = BootstrapKernel::new(&key.bootstrap().par_decompress_into_lwe_bootstrap_key());
         let keyswitch = KeyswitchKernel::new(&key.keyswitch().par_decompress_into_lwe_keyswitch_key());
+        Self::of(shapes, bootstrap, keyswitch)
+    }
+
+    pub(super) fn of(shapes: Shapes, bootstrap: BootstrapKernel, keyswitch: KeyswitchKernel) -> Self {
         Self { shapes, bootstrap, keyswitch }
     }
 

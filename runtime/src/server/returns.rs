@@ -1,8 +1,6 @@
 //! Results as they are returned: under a small key, rounded.
 
-use super::encrypted::{KEYSWITCH_BATCH, Lists};
-use super::rotations::batch_size;
-use super::{ServerKey, Switched};
+use super::{Lists, ServerKey, Switched};
 use crate::program::message::Returned;
 use rayon::prelude::*;
 use tfhe::core_crypto::prelude::LweSize;
@@ -15,12 +13,7 @@ pub(super) fn shorten(key: &ServerKey, list: &Lists, big: LweSize, returned: Ret
             let kernel = key.sets()[set as usize].keyswitch();
             let (count, size) = (list.words.len() / big.0, kernel.output_size());
             let mut words = vec![0; count * size];
-            let batch = batch_size(count, KEYSWITCH_BATCH);
-            let tasks = words.par_chunks_mut(batch * size).zip(list.words.par_chunks(batch * big.0));
-            tasks.for_each(|(outputs, inputs)| {
-                let inputs: Vec<&[u64]> = inputs.chunks_exact(big.0).collect();
-                kernel.run(&inputs, outputs);
-            });
+            kernel.run(&list.words.chunks_exact(big.0).collect::<Vec<_>>(), &mut words);
             (Some(words), size)
         }
     };

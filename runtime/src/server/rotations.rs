@@ -5,14 +5,15 @@
 //! the expensive ones first, keeps every thread busy until the last of them.
 
 use super::bootstrap::BlindRotation;
-use super::{KeySet, ServerKey, TestPolynomial};
+use super::{ServerKey, TestPolynomial};
+use crate::units::GlweShape;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Most bytes of the accumulators of one pass over a bootstrapping key, unless a single ciphertext has more: they stay in
 /// the second cache level.
-const PASS_BYTES: usize = 1 << 19;
+pub(crate) const PASS_BYTES: usize = 1 << 19;
 
 /// The key set and the extension of a rotation.
 pub(super) type Class = (u32, u32);
@@ -65,7 +66,8 @@ pub(super) fn rotate_all(
 /// Rotations of one class in batches of nearly one size, as many for every thread.
 fn batches<'a>(key: &ServerKey, class: Class, rotations: Vec<Rotated<'a>>) -> Vec<Task<'a>> {
     let keys = &key.sets()[class.0 as usize];
-    let batch = batch_size(rotations.len(), largest_pass(keys, class.1));
+    let largest = largest_pass(keys.shapes().glwe_shape(), class.1);
+    let batch = batch_size(rotations.len(), largest, rayon::current_num_threads());
     let mut rest = rotations.into_iter();
     let mut tasks = Vec::new();
     loop {
@@ -78,16 +80,18 @@ fn batches<'a>(key: &ServerKey, class: Class, rotations: Vec<Rotated<'a>>) -> Ve
     }
 }
 
-/// Most ciphertexts of one pass.
-fn largest_pass(keys: &KeySet, extension: u32) -> usize {
-    let shapes = keys.shapes();
-    let bytes = (8 * shapes.glwe.0 * shapes.polynomial.0) << extension;
-    (PASS_BYTES / bytes).max(1)
+/// Bytes of the accumulators of one ciphertext.
+pub(crate) fn accumulator_bytes(shape: GlweShape, extension: u32) -> usize {
+    (8 * (shape.dimension + 1) * shape.polynomial_size) << extension
 }
 
-/// Size of batches, at most `largest`, so that every thread gets as many of them as any other.
-pub(super) fn batch_size(count: usize, largest: usize) -> usize {
-    let threads = rayon::current_num_threads();
+/// Most ciphertexts of one pass.
+pub(crate) fn largest_pass(shape: GlweShape, extension: u32) -> usize {
+    (PASS_BYTES / accumulator_bytes(shape, extension)).max(1)
+}
+
+/// Size of batches, at most `largest`, so that each of the threads gets as many of them as any other.
+pub(crate) fn batch_size(count: usize, largest: usize, threads: usize) -> usize {
     let rounds = count.div_ceil(largest * threads).max(1);
     count.div_ceil(rounds * threads).max(1)
 }
@@ -98,14 +102,13 @@ mod tests {
 
     #[test]
     fn batches_are_even() {
-        let threads = rayon::current_num_threads();
-        for count in [1, 7, 28, 100, 1000] {
-            let batch = batch_size(count, 16);
+        for (count, threads) in [(1, 2), (7, 2), (28, 2), (100, 3), (1000, 1)] {
+            let batch = batch_size(count, 16, threads);
             assert!(batch <= 16 && batch * (count.div_ceil(16 * threads) * threads) >= count);
             // No thread has more than one ciphertext more than it must, for each of its batches.
             let rounds = count.div_ceil(batch * threads);
             assert!(batch * rounds < count.div_ceil(threads) + rounds);
         }
-        assert_eq!(batch_size(0, 16), 1);
+        assert_eq!(batch_size(0, 16, 2), 1);
     }
 }

@@ -51,6 +51,25 @@ pub(crate) enum Command {
     /// Compile a network again as a program was compiled, and compare the two
     #[command(after_help = "Example:\n  cml verify model.cml model.onnx")]
     Verify(VerifyArguments),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(BenchCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Write the cost table of this machine, for --machine of compile; takes a minute and a half
+    #[command(
+        after_help = "Example:\n  cml bench machine -o machine.json && cml compile model.onnx --machine machine.json -o model.cml"
+    )]
+    Machine {
+        /// Where the table goes
+        #[arg(short, long)]
+        output: PathBuf,
+        /// What reports call it
+        #[arg(long, default_value = "measured")]
+        name: String,
+    },
 }
 
 const COMPILE_EXAMPLES: &str = "Examples:

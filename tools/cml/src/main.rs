@@ -1,6 +1,7 @@
 //! `cml`: compiles ONNX networks to programs on encrypted data, and runs them.
 
 mod arguments;
+mod bench;
 mod compile;
 mod execute;
 mod inspect;
@@ -33,5 +34,6 @@ fn perform(command: Command) -> anyhow::Result<()> {
         Command::Decrypt(arguments) => execute::decrypt(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Bench(command) => bench::bench(&command),
     }
 }

@@ -59,3 +59,30 @@ impl Drop for Bootstraps {
         self.0.finish_and_clear();
     }
 }
+
+/// The part of a measurement that is done.
+pub(crate) struct Measuring(ProgressBar);
+
+impl Measuring {
+    /// Steps of the bar.
+    const STEPS: f64 = 1000.0;
+
+    pub(crate) fn start() -> Self {
+        let bar = ProgressBar::new(Self::STEPS as u64);
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent} % measured, {eta} left") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// From 0 to 1.
+    pub(crate) fn report(&self, part: f64) {
+        self.0.set_position((part * Self::STEPS) as u64);
+    }
+}
+
+impl Drop for Measuring {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn quiet_solve(problem: &Problem, budget: Budget, options: Options) -> Solution {
-    let found = search(problem, budget, &Machine::default_table(), options).unwrap();
+    let found = search(problem, budget, &machine(), options).unwrap();
     verify(problem, &found, budget);
     found
 }
@@ -99,14 +99,14 @@ fn a_program_without_lookups_has_keys_all_the_same() {
 
 #[test]
 fn sizes_that_the_machine_lacks_are_not_used() {
-    let mut machine = Machine::default_table();
+    let mut machine = machine();
     let problem = behind_a_lookup(vec![(1, ramp(64), 64.0)], vec![]);
-    machine.polynomials.retain(|entry| entry.size == 1024);
+    machine.bootstraps.retain(|entry| entry.polynomial_size == 1024);
     for options in [PLAIN, Options::default()] {
         let found = search(&problem, Budget::default(), &machine, options).unwrap();
         assert!(found.key_sets.iter().all(|set| set.polynomial_size == 1024));
     }
-    machine.polynomials.iter_mut().for_each(|entry| entry.size = 128);
+    machine.bootstraps.iter_mut().for_each(|entry| entry.polynomial_size = 128);
     assert!(search(&problem, Budget::default(), &machine, Options::default()).is_err());
 }
 
@@ -237,5 +237,13 @@ proptest! {
         for options in [PLAIN, Options { key_sets: 1, ..Options::default() }, Options { one_ring: true, ..Options::default() }] {
             prop_assert!(all <= seconds(options), "{:?}", options);
         }
+    }
+}
+
+#[test]
+fn every_shape_that_is_searched_was_measured() {
+    let machine = Machine::default_table();
+    for shape in space::shapes() {
+        assert!(machine.mask_element(shape, 1, 0).is_some(), "{shape:?}");
     }
 }

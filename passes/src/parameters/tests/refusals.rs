@@ -4,7 +4,7 @@ use super::*;
 
 fn refuse(problem: &Problem, budget: Budget, options: Options) -> SearchError {
     let start = std::time::Instant::now();
-    let error = search(problem, budget, &Machine::default_table(), options).unwrap_err();
+    let error = search(problem, budget, &machine(), options).unwrap_err();
     println!("{error} (after {:?})", start.elapsed());
     error
 }
@@ -20,7 +20,7 @@ fn what_nothing_can_read_is_named() {
         // The advice holds.
         let fits = found.slots_that_fit;
         assert!((64..1 << 20).contains(&fits), "{fits}");
-        assert!(search(&of(fits as i64 / 2), Budget::default(), &Machine::default_table(), options).is_ok());
+        assert!(search(&of(fits as i64 / 2), Budget::default(), &machine(), options).is_ok());
 
         // Where each would fit alone, as many as there are of all; the sum is reported.
         let many = vec![(u32::MAX, ramp(fits as i64), 1e4), (10, ramp(fits as i64), 1e4)];
@@ -53,7 +53,7 @@ fn senseless_arguments_are_refused() {
     let good = || group(1, ramp(4), &[(0, 1.0)]);
     let of = |group: Group| {
         let problem = Problem { inputs: 1, groups: vec![group], outputs: vec![] };
-        search(&problem, Budget::default(), &Machine::default_table(), Options::default()).unwrap_err()
+        search(&problem, Budget::default(), &machine(), Options::default()).unwrap_err()
     };
     let nothing = Problem { inputs: 1, groups: vec![], outputs: vec![] };
     assert_eq!(refuse(&nothing, Budget::default(), PLAIN), SearchError::NothingToRead);

@@ -4,6 +4,7 @@ use super::configuration::{Configuration, brings_quantizers, products};
 use super::diagnostics::Diagnostics;
 use super::source::{Level, Source};
 use anyhow::{Result, anyhow, bail};
+use cml_backend::report::Report;
 use cml_backend::{DECLARED_HIGHS, DECLARED_LOWS, Provenance, encrypted_graph, program_of, quantized_graph};
 use cml_dialects::ffi::set_attribute;
 use cml_dialects::ir::{Attributes, Function, Make, module_op, node_name};
@@ -11,7 +12,6 @@ use cml_dialects::nn::MAIN;
 use cml_dialects::qnn::CLIENT_IN;
 use cml_passes::parameters::Machine;
 use cml_passes::pipelines::{self, QUANTIZE, SIMPLIFY, TO_FHE, TO_QNN, TO_TFHE};
-use cml_passes::transforms::parametrize::PREDICTED_SECONDS;
 use cml_passes::transforms::quantization::{ProductQuantizers, missing_quantizer};
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::program::message::Program;
@@ -101,7 +101,7 @@ impl<'c> Compiler<'c> {
         let provenance = Provenance {
             quantized: self.quantized,
             configuration: self.settings.configuration.to_json(),
-            machine_hash: machine(&self.settings)?.hash().to_vec(),
+            machine: Some(machine(&self.settings)?),
         };
         Ok(program_of(&self.source.module, provenance)?)
     }
@@ -249,8 +249,8 @@ impl<'c> Compiler<'c> {
     /// Predicted seconds of one inference; `None` where no parameters serve.
     pub(crate) fn predicted_seconds(mut self) -> Result<Option<f64>> {
         self.lower_to(Level::Fhe)?;
-        match self.run(&format!("{PARAMETRIZE}{{{}}}", self.parametrize()?)) {
-            Ok(()) => Ok(Attributes(module_op(&self.source.module)).f64(PREDICTED_SECONDS).ok()),
+        match self.lower_to(Level::Tfhe) {
+            Ok(()) => Ok(Report::stored_in(&self.program()?)?.predicted_seconds),
             Err(_) => Ok(None),
         }
     }
