@@ -75,8 +75,8 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
         report: String::new(),
     };
     program.check()?;
-    let seconds = machine
-        .and_then(|machine| Some(machine.seconds(&CheckedServer::new(program.server.as_ref()?).ok()?)?));
+    let seconds =
+        machine.and_then(|machine| machine.seconds(&CheckedServer::new(program.server.as_ref()?).ok()?));
     let recorded = Recorded { seconds, milliseconds: noted.milliseconds, pruned: pruned(root)? };
     let report = Report::of(&program, &recorded)?;
     program.report = report.to_json();

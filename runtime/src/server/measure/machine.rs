@@ -190,7 +190,7 @@ impl Least {
     fn measure_bootstraps(&mut self, key: &KeySet, extension: u32, count: usize) {
         let mut scratch = BlindRotation::new(key);
         with_rotations(key, extension, count, |mut rotated| {
-            self.measure(|| scratch.run(extension, &mut rotated))
+            self.measure(|| scratch.run(extension, &mut rotated));
         });
     }
 }
@@ -248,7 +248,7 @@ impl Together {
         let batch = largest_pass(keys.shapes().glwe_shape(), 0);
         let threads = self.pool.current_num_threads();
         with_rotations(keys, 0, batch, |rotated| {
-            self.one.measure_all(1, || rotate(&self.key, alone, rotated))
+            self.one.measure_all(1, || rotate(&self.key, alone, rotated));
         });
         with_rotations(keys, 0, threads, |rotated| {
             self.small.measure_all(threads, || rotate(&self.key, &self.pool, rotated));

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use cml_backend::report::Report;
 use cml_backend::{DECLARED_HIGHS, DECLARED_LOWS, Provenance, encrypted_graph, program_of, quantized_graph};
 use cml_dialects::ffi::set_attribute;
-use cml_dialects::ir::{Attributes, Function, Make, module_op, node_name};
+use cml_dialects::ir::{Function, Make, module_op, node_name};
 use cml_dialects::nn::MAIN;
 use cml_dialects::qnn::CLIENT_IN;
 use cml_passes::parameters::Machine;
