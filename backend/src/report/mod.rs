@@ -1,6 +1,9 @@
 //! The report of a program: widths, lookups, parameters, failure probability, sizes, predicted time.
 
+mod nodes;
 mod text;
+
+pub use nodes::Node;
 
 use crate::Error;
 use cml_runtime::parameters::ledger::{Summary, assess, summarize};
@@ -40,6 +43,9 @@ pub struct Report {
     pub max_accumulator_bits: u32,
     /// Largest proved width of a value that is only decrypted.
     pub max_output_bits: u32,
+    /// One entry for each ONNX node with lookups, in the order of what to change first.
+    #[serde(default)]
+    pub nodes: Vec<Node>,
     /// One entry for each group of lookups.
     pub lookups: Vec<Lookup>,
     /// Failure probability of all decrypted outputs together.
@@ -57,6 +63,22 @@ pub struct Report {
     /// What pruning did, by product; nothing where nothing was pruned.
     #[serde(default)]
     pub pruned: Vec<Pruned>,
+    /// Neurons of each activation between products, and how many of them never fire.
+    #[serde(default)]
+    pub neurons: Vec<Neurons>,
+}
+
+/// Neurons of an activation between products. Those that never fire are constants, without a lookup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neurons {
+    /// The ONNX node.
+    pub node: String,
+    /// How many there are.
+    pub count: u64,
+    /// How many have one value on every input that the client may send.
+    pub proved: u64,
+    /// How many had one value on every calibration sample and might have another on other inputs: they were made constant.
+    pub observed: u64,
 }
 
 /// What pruning did to the weights of one product.
@@ -161,6 +183,8 @@ pub struct Recorded {
     pub milliseconds: BTreeMap<(u32, usize), f64>,
     /// What pruning did, by product.
     pub pruned: Vec<Pruned>,
+    /// Neurons that never fire.
+    pub neurons: Vec<Neurons>,
 }
 
 impl Report {
@@ -198,6 +222,7 @@ impl Report {
                 .sum(),
             max_accumulator_bits: lookups.iter().map(|lookup| lookup.width).max().unwrap_or(0),
             max_output_bits: outputs.iter().map(|event| event.width).max().unwrap_or(0),
+            nodes: Node::all(&lookups, &readings),
             lookups,
             outputs_p_error_log2: finite(Log2Probability::sum(of_outputs)),
             parameter_sets: sets.iter().map(Parameters::of).collect(),
@@ -206,10 +231,11 @@ impl Report {
             output_bytes: output_bytes(client),
             predicted_seconds: recorded.seconds,
             pruned: recorded.pruned.clone(),
+            neurons: recorded.neurons.clone(),
         })
     }
 
-    /// The report of a program, with what the one that it carries says of predicted times and of pruning.
+    /// The report of a program, with what the one that it carries says of predicted times, of pruning and of neurons that never fire.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -220,6 +246,7 @@ impl Report {
             seconds: report.predicted_seconds,
             milliseconds: report.lookups.iter().flat_map(Lookup::predicted).collect(),
             pruned: report.pruned,
+            neurons: report.neurons,
         });
         Self::of(program, &predicted)
     }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod compare;
 mod compile;
 mod execute;
 mod inspect;
@@ -33,6 +34,7 @@ fn perform(command: Command) -> anyhow::Result<()> {
         Command::Run(arguments) => execute::run(&arguments),
         Command::Decrypt(arguments) => execute::decrypt(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Bench(command) => bench::bench(&command),
     }
