@@ -25,6 +25,7 @@ use super::quantization::inputs::outputs;
 use super::quantization::layers::Rounding;
 use super::quantization::scores::{agreement, centred};
 use super::quantization::search::{Bits, Wish, quantized_outputs, search};
+use super::quantization::stride::Steps;
 use super::quantization::weights::{bounded, least_squares_scale, max_scale};
 use super::quantization::{ProductQuantizers, Weights, is_quantized, unfired, values_after_products};
 use crate::analysis::observe::{Observed, numbered_graph, observe};
@@ -55,6 +56,7 @@ pub struct Calibrate {
     accumulator_bits: Option<u32>,
     /// Neurons that calibration never saw fire stay lookups.
     keep_unfired: bool,
+    steps: Steps,
 }
 
 /// Bits of one product that differ from those of its kind.
@@ -134,14 +136,20 @@ impl Pass for Calibrate {
                 description: "neurons that never fire on the samples stay lookups, not constants",
                 default: "false",
             },
+            PassOption {
+                name: "steps",
+                description: "in a chain, integers of a sum for one step of the next input: free (any real number), integer, or \
+                              power-of-two",
+                default: "free",
+            },
         ],
         preserves: Preserves::Exactly,
     };
 
     fn new(values: &[&str]) -> Result<Self, String> {
-        let [samples, inputs, weights, activations, granularity, effort, nodes, accumulator, keep] = values
+        let [samples, inputs, weights, activations, granularity, effort, nodes, accumulator, keep, steps] = values
         else {
-            return Err("nine options are expected".to_owned());
+            return Err("ten options are expected".to_owned());
         };
         Ok(Self {
             samples: (*samples).to_owned(),
@@ -166,6 +174,11 @@ impl Pass for Calibrate {
                 text => Some(bits("accumulator-bits", text, 1)?),
             },
             keep_unfired: choose("keep-unfired", keep, &[("true", true), ("false", false)])?,
+            steps: choose(
+                "steps",
+                steps,
+                &[("free", Steps::Free), ("integer", Steps::Integer), ("power-of-two", Steps::PowerOfTwo)],
+            )?,
         })
     }
 
@@ -201,6 +214,11 @@ impl Pass for Calibrate {
                 quantizers.write(context, product.op);
             }
             return self.mark_unfired(context, module, &products, &samples);
+        }
+        if self.steps != Steps::Free {
+            tell(Message::Warning(
+                "steps are left free: they follow in chains of products with one quantizer per channel, and not with effort=fast",
+            ));
         }
         for product in &products {
             let observed = &observed[index_of[&key(product.input)]];
@@ -440,6 +458,7 @@ impl Calibrate {
             bits: products.iter().map(|product| self.bits_of(product)).collect(),
             rounding: if second_order { Rounding::SecondOrder } else { Rounding::Nearest },
             accumulator_bits: self.accumulator_bits,
+            steps: self.steps,
         };
         let stage = |text: &str| tell(Message::Stage(text));
         let found = search(layers, rows, &wish, &stage);
