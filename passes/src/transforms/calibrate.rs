@@ -149,7 +149,8 @@ impl Pass for Calibrate {
     };
 
     fn new(values: &[&str]) -> Result<Self, String> {
-        let [samples, inputs, weights, activations, granularity, effort, nodes, accumulator, keep, steps] = values
+        let [samples, inputs, weights, activations, granularity, effort, nodes, accumulator, keep, steps] =
+            values
         else {
             return Err("ten options are expected".to_owned());
         };

@@ -233,8 +233,7 @@ impl Validation {
 fn unsearched(model: &Path, settings: Settings, validation: &Validation, target: Target) -> Result<Settings> {
     let score =
         with_announced(model, settings.clone(), &|_| (), |mut compiler| validation.score(&mut compiler))?;
-    let seconds =
-        with_announced(model, settings.clone(), &|_| (), |compiler| compiler.predicted_seconds())?;
+    let seconds = with_announced(model, settings.clone(), &|_| (), |compiler| compiler.predicted_seconds())?;
     let found = described(&Trial { point: Point { bits: Vec::new(), variant: 0 }, score, seconds });
     if !target.keeps(&score) {
         bail!(
