@@ -25,7 +25,9 @@ use super::quantization::layers::Rounding;
 use super::quantization::scores::{agreement, centred};
 use super::quantization::search::{Bits, Wish, quantized_outputs, search};
 use super::quantization::weights::{bounded, least_squares_scale, max_scale};
-use super::quantization::{ProductQuantizers, Weights, is_quantized, values_after_products};
+use super::quantization::{
+    ProductQuantizers, Weights, is_quantized, missing_quantizer, values_after_products,
+};
 use crate::analysis::observe::{Observed, numbered_graph, observe};
 use crate::analysis::samples::samples;
 use crate::framework::{Message, Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse, tell};
@@ -252,6 +254,10 @@ fn products<'c, 'a>(main: Function<'c, 'a>) -> Result<Vec<Product<'c, 'a>>, Pass
     for op in main.ops() {
         if op_name(op) == "nn.matmul" && !is_quantized(operand(op, 0)?) {
             let input = operand(op, 0)?;
+            if is_quantized(operand(op, 1)?) {
+                let help = "calibration finds quantizers only for a product whose weights have none either";
+                return Err(model_error(op, format!("{}; {help}", missing_quantizer(op)?)));
+            }
             products.push(Product {
                 op,
                 input,
@@ -293,7 +299,7 @@ fn check_finite(product: &Product<'_, '_>, observed: &Observed) -> Result<(), Pa
     Err(model_error(product.op, message))
 }
 
-/// The products as layers of a chain; `None` where they are none.
+/// The products as layers of a chain that gives the network's outputs; `None` where they are none.
 fn layers(
     main: Function<'_, '_>,
     products: &[Product<'_, '_>],
@@ -302,6 +308,10 @@ fn layers(
 ) -> Result<Option<Vec<Layer>>, PassError> {
     let one_row = |observed: &Observed| observed.features.iter().all(|values| values.len() == samples);
     if observed.len() != products.len() || !observed.iter().all(one_row) {
+        return Ok(None);
+    }
+    // What the chain gives is compared as scores of classes, which is not what a layer with quantizers of its own reads.
+    if main.ops().into_iter().filter(|op| op_name(*op) == "nn.matmul").count() != products.len() {
         return Ok(None);
     }
     let (graph, numbers) = numbered_graph(main)?;

@@ -280,6 +280,18 @@ mod tests {
         }
     }
 
+    /// Of eight bits there are too many inputs to try them all: the sums are bounded by the ranges of the inputs.
+    #[test]
+    fn a_single_product_is_searched() {
+        let numbers: Vec<f32> = (0..32).map(|at| ((at * 7) % 11) as f32 / 5.0 - 1.0).collect();
+        let layers = &layers(&numbers)[..1];
+        let wish = Wish { bits: vec![Bits { inputs: 8, weights: 8 }], ..wish(8, Rounding::SecondOrder) };
+        let found = search(layers, &rows(), &wish, &|_| ());
+        let outputs = quantized_outputs(layers, &found, &rows());
+        let float = super::super::inputs::outputs(layers, &rows());
+        assert!(agreement(&centred(&outputs), &centred(&float)) > 0.97);
+    }
+
     #[test]
     fn many_bits_decide_as_float_does() {
         let numbers: Vec<f32> = (0..32).map(|at| ((at * 7) % 11) as f32 / 5.0 - 1.0).collect();

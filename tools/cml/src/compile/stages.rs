@@ -6,13 +6,13 @@ use super::source::{Level, Source};
 use anyhow::{Result, anyhow, bail};
 use cml_backend::{DECLARED_HIGHS, DECLARED_LOWS, Provenance, encrypted_graph, program_of, quantized_graph};
 use cml_dialects::ffi::set_attribute;
-use cml_dialects::ir::{Attributes, Function, Make, module_op, node_name};
+use cml_dialects::ir::{Attributes, Function, Make, module_op, node_name, operand};
 use cml_dialects::nn::MAIN;
 use cml_dialects::qnn::CLIENT_IN;
 use cml_passes::parameters::Machine;
 use cml_passes::pipelines::{self, QUANTIZE, SIMPLIFY, TO_FHE, TO_QNN, TO_TFHE};
 use cml_passes::transforms::parametrize::PREDICTED_SECONDS;
-use cml_passes::transforms::quantization::{ProductQuantizers, missing_quantizer};
+use cml_passes::transforms::quantization::{ProductQuantizers, is_quantized, missing_quantizer};
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::program::message::Program;
 use cml_runtime::reference::message::Graph;
@@ -169,8 +169,14 @@ impl<'c> Compiler<'c> {
             self.settings.configuration.apply(self.context, &self.source.module)?;
         } else if found < count {
             if let Some(product) = needed.first().filter(|_| brings_quantizers(&self.source.module)) {
+                // Calibration finds both quantizers of a product, or none.
+                let or = if is_quantized(operand(*product, 1)?) {
+                    ""
+                } else {
+                    "; or give --calibration x.npy (or data.npz:name) to have one found"
+                };
                 bail!(
-                    "{}: {}, as before other layers; or give --calibration x.npy (or data.npz:name) to have one found",
+                    "{}: {}, as before other layers{or}",
                     node_name(*product),
                     missing_quantizer(*product)?
                 );

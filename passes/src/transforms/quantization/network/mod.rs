@@ -132,6 +132,9 @@ impl<'n> Network<'n> {
         self.steps.push(self.next_steps(&product.grids, product.levels));
         self.products.push(product);
         self.accumulators.push(Array2::zeros((0, 0)));
+        if self.products.len() == 1 {
+            self.measure_inputs();
+        }
         self.refresh(self.products.len() - 1);
     }
 

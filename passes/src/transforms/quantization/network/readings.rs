@@ -114,15 +114,15 @@ impl Network<'_> {
         ends.iter().zip(&self.readings[layer]).map(difference).sum()
     }
 
+    /// Sets the ranges of the steps that go into the first product.
+    pub(super) fn measure_inputs(&mut self) {
+        let levels = self.products[0].levels as f64;
+        let of = |grid: &Grid| if grid.scale == 0.0 { (0.0, 0.0) } else { (0.0, levels) };
+        self.ranges = vec![self.products[0].grids.iter().map(of).collect()];
+    }
+
     /// Computes what is read of a product's columns, and the ranges of the steps that they become.
     pub(super) fn measure(&mut self, layer: usize) {
-        if layer == 0 {
-            let levels = self.products[0].levels as f64;
-            let of = |grid: &Grid| if grid.scale == 0.0 { (0.0, 0.0) } else { (0.0, levels) };
-            let first = self.products[0].grids.iter().map(of).collect();
-            self.ranges.resize(1, Vec::new());
-            self.ranges[0] = first;
-        }
         let columns = self.products[layer].scales.len();
         let (mut ranges, mut readings) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
         for column in 0..columns {
