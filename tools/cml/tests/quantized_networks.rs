@@ -127,7 +127,7 @@ fn a_layer_without_quantizers_is_calibrated() {
         let found = place.succeed(&format!("predict missing.cml {data}:x_test --json --mode {mode}"));
         serde_json::from_str::<Value>(&found).unwrap()["predictions"].as_array().unwrap().clone()
     };
-    for effort in ["fast", "normal", "thorough"] {
+    for effort in ["fast", "thorough"] {
         place.succeed(&format!(
             "compile missing.onnx --calibration {data}:calibration --bits 6 --effort {effort} -o missing.cml"
         ));
