@@ -24,6 +24,7 @@ use super::quantization::inputs::outputs;
 use super::quantization::layers::Rounding;
 use super::quantization::scores::{agreement, centred};
 use super::quantization::search::{Bits, Wish, quantized_outputs, search};
+use super::quantization::stride::Steps;
 use super::quantization::weights::{bounded, least_squares_scale, max_scale};
 use super::quantization::{
     ProductQuantizers, Weights, is_quantized, missing_quantizer, values_after_products,
@@ -54,6 +55,7 @@ pub struct Calibrate {
     /// Bits of single products, by node.
     nodes: BTreeMap<String, NodeBits>,
     accumulator_bits: Option<u32>,
+    steps: Steps,
 }
 
 /// Bits of one product that differ from those of its kind.
@@ -128,13 +130,20 @@ impl Pass for Calibrate {
                 description: "bits of the widest sum that a lookup reads; unbounded by default",
                 default: "",
             },
+            PassOption {
+                name: "steps",
+                description: "in a chain, integers of a sum for one step of the next input: free (any real number), integer, or \
+                              power-of-two",
+                default: "free",
+            },
         ],
         preserves: Preserves::Exactly,
     };
 
     fn new(values: &[&str]) -> Result<Self, String> {
-        let [samples, inputs, weights, activations, granularity, effort, nodes, accumulator] = values else {
-            return Err("eight options are expected".to_owned());
+        let [samples, inputs, weights, activations, granularity, effort, nodes, accumulator, steps] = values
+        else {
+            return Err("nine options are expected".to_owned());
         };
         Ok(Self {
             samples: (*samples).to_owned(),
@@ -158,6 +167,11 @@ impl Pass for Calibrate {
                 "" => None,
                 text => Some(bits("accumulator-bits", text, 1)?),
             },
+            steps: choose(
+                "steps",
+                steps,
+                &[("free", Steps::Free), ("integer", Steps::Integer), ("power-of-two", Steps::PowerOfTwo)],
+            )?,
         })
     }
 
@@ -193,6 +207,11 @@ impl Pass for Calibrate {
                 quantizers.write(context, product.op);
             }
             return Ok(());
+        }
+        if self.steps != Steps::Free {
+            tell(Message::Warning(
+                "steps are left free: they follow in chains of products with one quantizer per channel, and not with effort=fast",
+            ));
         }
         for product in &products {
             let observed = &observed[index_of[&key(product.input)]];
@@ -407,6 +426,7 @@ impl Calibrate {
             bits: products.iter().map(|product| self.bits_of(product)).collect(),
             rounding: if second_order { Rounding::SecondOrder } else { Rounding::Nearest },
             accumulator_bits: self.accumulator_bits,
+            steps: self.steps,
         };
         let stage = |text: &str| tell(Message::Stage(text));
         let found = search(layers, rows, &wish, &stage);
@@ -514,7 +534,9 @@ mod tests {
 
     #[test]
     fn impossible_options_are_refused() {
-        for (index, bad) in [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "slow"), (7, "0")] {
+        for (index, bad) in
+            [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "slow"), (7, "0"), (8, "2")]
+        {
             let error = Calibrate::new(&options(&[(index, bad)])).map(drop).unwrap_err();
             assert!(error.contains(bad) && error.contains(Calibrate::INFO.options[index].name), "{error}");
         }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::compile::options::{Bits, Effort, Granularity, InputRange, Probability, Rounding, Share};
+use crate::compile::options::{Bits, Effort, Granularity, InputRange, Probability, Rounding, Share, Steps};
 use crate::compile::source::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cml_runtime::arrays::ArraySource;
@@ -81,6 +81,9 @@ pub(crate) struct CompileArguments {
     /// How much calibration looks for [default: normal]
     #[arg(long)]
     pub(crate) effort: Option<Effort>,
+    /// How many integers of a sum make one step of the next layer's input [default: free]
+    #[arg(long)]
+    pub(crate) steps: Option<Steps>,
     /// Bits of the widest sum that a lookup reads; weights are made smaller where it takes that
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1..=16))]
     pub(crate) max_accumulator_bits: Option<u32>,

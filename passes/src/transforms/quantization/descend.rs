@@ -3,6 +3,7 @@
 use super::layers::{Column, Plan, Rounding, columns, roundings};
 use super::moments::Moments;
 use super::network::{Change, Integers, Network, Outcome};
+use super::stride::Stride;
 use rayon::prelude::*;
 
 /// How often every channel is tried, at most.
@@ -136,17 +137,22 @@ fn changes(
     let product = &network.products()[layer];
     let scale = product.scales[column];
     let same = Change { integers: Integers::Same, scale, shift: 0.0 };
+    let next = network.products().get(layer + 1);
+    let stride =
+        Stride::new(plan.steps, &network.target().layers[layer], column, next.map(|next| next.grids[column]));
+    let mut scales: Vec<f64> = FACTORS.iter().map(|factor| stride.nearest(scale * factor)).collect();
+    scales.extend(stride.neighbours(scale));
     let mut changes: Vec<Change> =
-        FACTORS.iter().map(|factor| Change { scale: scale * factor, ..same.clone() }).collect();
-    if let Some(next) = network.products().get(layer + 1) {
+        distinct(scales, scale).map(|scale| Change { scale, ..same.clone() }).collect();
+    if let Some(next) = next {
         let step = next.grids[column].scale;
         let shifts = SHIFTS.iter().flat_map(|shift| [-shift * step, shift * step]);
         changes.extend(shifts.map(|shift| Change { shift, ..same.clone() }));
         let none = vec![0.0; product.integers.nrows()];
         changes.push(Change { integers: Integers::All(none), ..same.clone() });
     }
-    for factor in ROUNDED {
-        let scale = scale * factor;
+    let rounded = ROUNDED.iter().map(|factor| stride.nearest(scale * factor));
+    for scale in distinct(rounded.collect(), f64::NAN) {
         let round = |weight: &f64| (weight / scale).round_ties_even().clamp(-product.limit, product.limit);
         let rounded: Vec<f64> = wanted.weights.iter().map(round).collect();
         let integers = Integers::All(wanted.spread(&rounded, product.integers.nrows()));
@@ -166,12 +172,19 @@ fn changes(
     changes
 }
 
+/// Scales but the one, each once.
+fn distinct(mut scales: Vec<f64>, but: f64) -> impl Iterator<Item = f64> {
+    scales.sort_by(f64::total_cmp);
+    scales.dedup();
+    scales.into_iter().filter(move |scale| *scale != but)
+}
+
 /// Rounds the last product again, for the inputs that it has by now.
 fn round_last(network: &mut Network<'_>, (plan, rounding): (&Plan, Rounding), judge: Judge) {
     let last = network.products().len() - 1;
     let moments = Moments::of(network.steps(last), &network.target().weights);
     for (column, wanted) in columns(network, last, plan, &moments, rounding).iter().enumerate() {
-        let changes: Vec<Change> = roundings(wanted, plan.limit, rounding)
+        let changes: Vec<Change> = roundings(wanted, plan.limit, (rounding, Stride::FREE))
             .iter()
             .map(|rounded| Change {
                 integers: Integers::All(wanted.spread(&rounded.integers, plan.grids.len())),

@@ -5,6 +5,7 @@ use super::moments::{Moments, Support};
 use super::network::{Network, Product};
 use super::price::Reading;
 use super::rounding::{Rounded, Wanted};
+use super::stride::{Steps, Stride};
 use super::weights;
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub limit: i64,
     /// The largest range of an accumulator.
     pub widest: f64,
+    /// What the scales of its columns have to divide.
+    pub steps: Steps,
 }
 
 /// The wanted weights of one column, for inputs in steps.
@@ -108,10 +111,13 @@ pub fn push(
                 let price = if is_read { Reading::new(range, 0.0).milliseconds } else { 0.0 };
                 (range <= plan.widest).then_some(Choice { error: rounded.error * importance, price, rounded })
             };
+            let next = next.map(|grids| grids[column]);
+            let stride = Stride::new(plan.steps, &target.layers[layer], column, next);
             let mut choices: Vec<Choice> =
-                roundings(wanted, plan.limit, rounding).into_iter().filter_map(choose).collect();
+                roundings(wanted, plan.limit, (rounding, stride)).into_iter().filter_map(choose).collect();
             let error = wanted.support.errors.variance(&Array1::from(wanted.weights.clone()));
-            let none = Rounded { integers: vec![0.0; wanted.weights.len()], scale: 1.0, error };
+            let none =
+                Rounded { integers: vec![0.0; wanted.weights.len()], scale: stride.nearest(1.0), error };
             choices.push(Choice { error: error * importance, price: 0.0, rounded: none });
             choices
         })
@@ -210,21 +216,22 @@ pub fn columns(
 
 /// Roundings of one column.
 #[must_use]
-pub fn roundings(column: &Column, limit: i64, rounding: Rounding) -> Vec<Rounded> {
+pub fn roundings(column: &Column, limit: i64, (rounding, stride): (Rounding, Stride)) -> Vec<Rounded> {
     let largest = column.weights.iter().fold(0.0, |largest: f64, weight| largest.max(weight.abs()));
     if largest < SMALLEST {
         return Vec::new();
     }
     let wanted = Wanted { weights: &column.weights, errors: &column.support.errors, limit: limit as f64 };
     let largest = largest / limit as f64;
-    match rounding {
-        Rounding::Nearest => {
-            FINE.iter().chain(&COARSE).map(|factor| wanted.nearest(largest * factor)).collect()
-        }
-        Rounding::SecondOrder => {
-            SPARSE.iter().chain(&COARSE).map(|factor| wanted.second_order(largest * factor)).collect()
-        }
-    }
+    let factors = if rounding == Rounding::Nearest { &FINE[..] } else { &SPARSE[..] };
+    let mut scales: Vec<f64> =
+        factors.iter().chain(&COARSE).map(|factor| stride.nearest(largest * factor)).collect();
+    scales.dedup();
+    let round = |scale: f64| match rounding {
+        Rounding::Nearest => wanted.nearest(scale),
+        Rounding::SecondOrder => wanted.second_order(scale, stride),
+    };
+    scales.into_iter().map(round).collect()
 }
 
 fn range(steps: &Array2<f64>, column: &Column, integers: &[f64], is_box: bool, plan: &Plan) -> f64 {

@@ -13,6 +13,7 @@ pub mod price;
 pub mod rounding;
 pub mod scores;
 pub mod search;
+pub mod stride;
 pub mod target;
 pub mod weights;
 

@@ -1,6 +1,7 @@
 //! Integer weights of a column, chosen by the error of its sums and not of its weights.
 
 use super::cholesky::cholesky;
+use super::stride::Stride;
 use ndarray::{Array1, Array2};
 
 /// How much is added to the variances of inputs before rounding, relative to their mean.
@@ -76,12 +77,12 @@ impl Wanted<'_> {
     /// Frantar et al. 2022 (GPTQ: accurate post-training quantization for generative pre-trained transformers), as the walk
     /// down the triangle of the covariances that it is equal to (Babai's nearest plane); inputs of largest variance first.
     #[must_use]
-    pub fn second_order(&self, scale: f64) -> Rounded {
+    pub fn second_order(&self, scale: f64, stride: Stride) -> Rounded {
         let mut integers = self.walk(scale);
         self.descend(&mut integers, scale);
-        let scale = self.best_scale(&integers, scale);
+        let scale = stride.nearest(self.best_scale(&integers, scale));
         self.descend(&mut integers, scale);
-        let scale = self.best_scale(&integers, scale);
+        let scale = stride.nearest(self.best_scale(&integers, scale));
         let error = self.error(&integers, scale);
         Rounded { integers, scale, error }
     }
@@ -166,7 +167,7 @@ mod tests {
             let errors = Errors::new(covariances(weights.len(), &numbers));
             let limit = f64::from(limit);
             let wanted = Wanted { weights: &weights, errors: &errors, limit };
-            let found = wanted.second_order(3.0 / limit);
+            let found = wanted.second_order(3.0 / limit, Stride::FREE);
             prop_assert!((wanted.error(&found.integers, found.scale) - found.error).abs() < 1e-9);
             prop_assert!(found.integers.iter().all(|integer| integer.abs() <= limit && integer.fract() == 0.0));
             let mut swept = found.integers.clone();

@@ -16,6 +16,7 @@ use super::descend::{Judge, descend};
 use super::inputs::input_grids;
 use super::layers::{Plan, Rounding, push, push_plain};
 use super::network::{Network, Product};
+use super::stride::Steps;
 use super::target::Target;
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -52,6 +53,8 @@ pub struct Wish {
     pub rounding: Rounding,
     /// Bits of the widest accumulator that a lookup may read.
     pub accumulator_bits: Option<u32>,
+    /// How many integers of a sum a step of the next input may have.
+    pub steps: Steps,
 }
 
 /// Price of all lookups, relative to plain quantization, above which accuracy has to pay.
@@ -86,6 +89,7 @@ pub fn search(
             levels: bits.levels(),
             limit: bits.limit(),
             widest: if layer + 1 < wish.bits.len() { widest } else { f64::INFINITY },
+            steps: wish.steps,
         })
         .collect();
     let mut network = Network::new(&target);
@@ -139,7 +143,13 @@ fn plain<'n>(target: &'n Target<'n>, wish: &Wish) -> Network<'n> {
         let grids = hidden_grids(target, layer, bits.levels(), false);
         push_plain(
             &mut network,
-            &Plan { grids, levels: bits.levels(), limit: bits.limit(), widest: f64::INFINITY },
+            &Plan {
+                grids,
+                levels: bits.levels(),
+                limit: bits.limit(),
+                widest: f64::INFINITY,
+                steps: Steps::Free,
+            },
         );
     }
     network
@@ -232,7 +242,12 @@ mod tests {
     }
 
     fn wish(inputs: u32, rounding: Rounding) -> Wish {
-        Wish { bits: vec![Bits { inputs, weights: 3 }; 3], rounding, accumulator_bits: None }
+        Wish {
+            bits: vec![Bits { inputs, weights: 3 }; 3],
+            rounding,
+            accumulator_bits: None,
+            steps: Steps::Free,
+        }
     }
 
     /// The widest sum of the first product, for any steps that inputs can have: those of hidden layers depend on the sums before.
@@ -267,6 +282,23 @@ mod tests {
                 prop_assert!(weights.clone().all(|(weight, integer)| *weight != 0.0 || *integer == 0));
             }
             prop_assert_eq!(search(&layers, &rows(), &wish(bits, rounding), &|_| ()), found);
+        }
+
+        #[test]
+        fn steps_are_whole_numbers_of_the_sums_integers(
+            numbers in prop::collection::vec(-1f32..1.0, 32), bits in 2u32..6, thorough: bool, power: bool,
+        ) {
+            let layers = layers(&numbers);
+            let rounding = if thorough { Rounding::SecondOrder } else { Rounding::Nearest };
+            let steps = if power { Steps::PowerOfTwo } else { Steps::Integer };
+            let found = search(&layers, &rows(), &Wish { steps, ..wish(bits, rounding) }, &|_| ());
+            for pair in found.windows(2) {
+                for (step, scale) in pair[1].scales.iter().zip(&pair[0].weight_scales).filter(|(step, _)| **step > 0.0) {
+                    let integers = step / scale;
+                    prop_assert!((integers - integers.round()).abs() < 1e-9 * integers, "{}", integers);
+                    prop_assert!(!power || (integers.round() as u64).is_power_of_two(), "{}", integers);
+                }
+            }
         }
 
         #[test]

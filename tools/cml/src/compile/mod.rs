@@ -94,18 +94,20 @@ fn settings(arguments: &CompileArguments) -> Result<Settings> {
     let quantizes = arguments.bits.is_some()
         || arguments.granularity.is_some()
         || arguments.effort.is_some()
+        || arguments.steps.is_some()
         || arguments.max_accumulator_bits.is_some()
         || arguments.prune.is_some();
     if quantizes && arguments.calibration.is_empty() && !configuration.products.is_empty() {
         bail!(
             "the configuration holds the scales of an earlier calibration; --bits, --granularity, --effort, \
-             --max-accumulator-bits and --prune need --calibration, to find others"
+             --steps, --max-accumulator-bits and --prune need --calibration, to find others"
         );
     }
     let options = &mut configuration.options;
     options.bits = arguments.bits.or(options.bits);
     options.granularity = arguments.granularity.or(options.granularity);
     options.effort = arguments.effort.or(options.effort);
+    options.steps = arguments.steps.or(options.steps);
     options.max_accumulator_bits = arguments.max_accumulator_bits.or(options.max_accumulator_bits);
     options.prune = arguments.prune.or(options.prune);
     if arguments.p_error.is_some() || arguments.p_error_per_lookup.is_some() {

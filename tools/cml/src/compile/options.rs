@@ -95,6 +95,29 @@ impl Effort {
     }
 }
 
+/// How many integers of a sum a step of the next input may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Steps {
+    /// Any real number
+    Free,
+    /// A whole number: the jumps of each table are equally far apart
+    Integer,
+    /// A power of two
+    PowerOfTwo,
+}
+
+impl Steps {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Integer => "integer",
+            Self::PowerOfTwo => "power-of-two",
+        }
+    }
+}
+
 /// log2 of a probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Probability(pub(crate) f64);
@@ -185,6 +208,9 @@ pub(crate) struct Options {
     /// Of post-training quantization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) effort: Option<Effort>,
+    /// Of post-training quantization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<Steps>,
     /// Weights of each neuron that are not 0, before post-training quantization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prune: Option<u32>,
@@ -219,6 +245,9 @@ impl Options {
         }
         if let Some(effort) = self.effort {
             text.push_str(&format!(" effort={}", effort.name()));
+        }
+        if let Some(steps) = self.steps {
+            text.push_str(&format!(" steps={}", steps.name()));
         }
         if let Some(bits) = self.max_accumulator_bits {
             text.push_str(&format!(" accumulator-bits={bits}"));
@@ -311,6 +340,7 @@ mod tests {
             max_accumulator_bits: Some(7),
             granularity: Some(Granularity::Tensor),
             effort: Some(Effort::Fast),
+            steps: Some(Steps::PowerOfTwo),
             p_error_log2: Some(-39.5),
             input_ranges: BTreeMap::from([
                 (String::new(), vec![(0.0, 1.0)]),
@@ -318,7 +348,8 @@ mod tests {
             ]),
             ..Options::default()
         };
-        let calibrate = "inputs=4 weights=3 activations=2 granularity=tensor effort=fast accumulator-bits=7";
+        let calibrate = "inputs=4 weights=3 activations=2 granularity=tensor effort=fast steps=power-of-two \
+                         accumulator-bits=7";
         assert_eq!(options.calibrate(), calibrate);
         assert_eq!(options.nodes(), "a=inputs:4,weights:2;b=weights:5");
         assert_eq!(options.declared(), "0:1;x=-0.1:2,3:4");

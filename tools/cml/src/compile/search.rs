@@ -1,7 +1,7 @@
 //! The search for the bits of each layer: what its choices decide on validation samples, and what they cost.
 
 use super::configuration::{Configuration, Product, products};
-use super::options::{Effort, NodeBits, Options};
+use super::options::{Effort, NodeBits, Options, Steps};
 use super::source::Level;
 use super::stages::{Compiler, Settings};
 use super::with_announced;
@@ -78,7 +78,7 @@ struct Layers {
     /// Its products, in order: the node, and where the bits of its inputs and of its weights are in a point.
     products: Vec<(String, usize, usize)>,
     /// Ways to look for scales.
-    efforts: Vec<Effort>,
+    variants: Vec<(Effort, Steps)>,
     space: Space,
 }
 
@@ -110,13 +110,24 @@ fn read(model: &Path, settings: &Settings, arguments: &SearchArguments) -> Resul
         {
             bail!("there are {} labels for {} validation samples", labels.len(), samples.len());
         }
-        let given = settings.configuration.options.effort;
-        let efforts = given.map_or(vec![Effort::Normal, Effort::Thorough], |effort| vec![effort]);
-        Ok((layers(&compiler, efforts)?, Validation { samples, float, labels }))
+        Ok((
+            layers(&compiler, variants(&settings.configuration.options))?,
+            Validation { samples, float, labels },
+        ))
     })
 }
 
-fn layers(compiler: &Compiler<'_>, efforts: Vec<Effort>) -> Result<Layers> {
+/// What is given is not searched.
+fn variants(given: &Options) -> Vec<(Effort, Steps)> {
+    let efforts = given.effort.map_or(vec![Effort::Normal, Effort::Thorough], |effort| vec![effort]);
+    // A plain quantization has no choice of steps.
+    let either =
+        if efforts == [Effort::Fast] { vec![Steps::Free] } else { vec![Steps::Free, Steps::PowerOfTwo] };
+    let steps = given.steps.map_or(either, |steps| vec![steps]);
+    steps.iter().flat_map(|steps| efforts.iter().map(|effort| (*effort, *steps))).collect()
+}
+
+fn layers(compiler: &Compiler<'_>, variants: Vec<(Effort, Steps)>) -> Result<Layers> {
     let hidden = values_after_products(Function::named(module_op(compiler.module()), MAIN)?)?;
     let mut kinds = Vec::new();
     let mut place_of_value = BTreeMap::new();
@@ -138,8 +149,8 @@ fn layers(compiler: &Compiler<'_>, efforts: Vec<Effort>) -> Result<Layers> {
         });
         found.push((name, inputs, weights));
     }
-    let space = Space { kinds, variants: efforts.len() };
-    Ok(Layers { products: found, efforts, space })
+    let space = Space { kinds, variants: variants.len() };
+    Ok(Layers { products: found, variants, space })
 }
 
 /// The class of each sample.
@@ -174,10 +185,12 @@ impl Candidates<'_> {
             let bits = |at: usize| Some(point.bits[at]);
             (node.clone(), NodeBits { inputs: bits(*inputs), weights: bits(*weights) })
         };
+        let (effort, steps) = self.layers.variants[point.variant];
         Options {
             bits: None,
             node_bits: self.layers.products.iter().map(of).collect(),
-            effort: Some(self.layers.efforts[point.variant]),
+            effort: Some(effort),
+            steps: (steps != Steps::Free).then_some(steps),
             ..self.settings.configuration.options.clone()
         }
     }
@@ -203,7 +216,7 @@ impl Evaluator for Candidates<'_> {
         let configuration =
             Configuration { options: self.options(point), products, ..Configuration::default() };
         let settings = Settings { configuration, calibration: Vec::new(), ..self.settings.clone() };
-        with_announced(self.model, settings, &|_| (), |compiler| compiler.predicted_seconds())
+        with_announced(self.model, settings, &|_| (), |compiler| Ok(compiler.predicted_seconds()))
     }
 }
 
@@ -220,7 +233,8 @@ impl Validation {
 fn unsearched(model: &Path, settings: Settings, validation: &Validation, target: Target) -> Result<Settings> {
     let score =
         with_announced(model, settings.clone(), &|_| (), |mut compiler| validation.score(&mut compiler))?;
-    let seconds = with_announced(model, settings.clone(), &|_| (), |compiler| compiler.predicted_seconds())?;
+    let seconds =
+        with_announced(model, settings.clone(), &|_| (), |compiler| Ok(compiler.predicted_seconds()))?;
     let found = described(&Trial { point: Point { bits: Vec::new(), variant: 0 }, score, seconds });
     if !target.keeps(&score) {
         bail!(
@@ -261,8 +275,15 @@ impl Layers {
         let of = |(_, inputs, weights): &(String, usize, usize)| {
             format!("{}/{}", point.bits[*inputs], point.bits[*weights])
         };
-        let effort = self.efforts[point.variant].name();
-        self.products.iter().map(of).chain([effort.to_owned()]).collect::<Vec<_>>().join(" ")
+        let (effort, steps) = self.variants[point.variant];
+        let steps = (steps != Steps::Free).then(|| steps.name().to_owned());
+        self.products
+            .iter()
+            .map(of)
+            .chain([effort.name().to_owned()])
+            .chain(steps)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     fn names(&self) -> String {

@@ -25,9 +25,6 @@ const PRUNE: &str = "cml-prune";
 /// The pass after which the quantizers are found, and before which they are recorded.
 const INSERT: &str = "cml-insert-quantizers";
 
-/// The pass that predicts seconds.
-const PARAMETRIZE: &str = "cml-parametrize";
-
 /// What a compilation needs beside the model.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -238,27 +235,19 @@ impl<'c> Compiler<'c> {
             self.quantized = Some(encrypted_graph(&self.source.module)?);
         }
         (self.announce)("searching for parameters");
-        self.run(&TO_TFHE.text_with(&[(PARAMETRIZE, self.parametrize()?)]))?;
-        self.source.level = Level::Tfhe;
-        Ok(())
-    }
-
-    /// Options of the pass that searches for parameters.
-    fn parametrize(&self) -> Result<String> {
         let mut options = self.settings.configuration.options.parametrize();
         if let Some(path) = &self.settings.machine {
             options.push_str(&format!(" machine={}", quoted(&path.to_string_lossy())?));
         }
-        Ok(options.trim().to_owned())
+        self.run(&TO_TFHE.text_with(&[("cml-parametrize", options.trim().to_owned())]))?;
+        self.source.level = Level::Tfhe;
+        Ok(())
     }
 
-    /// Predicted seconds of one inference; `None` where no parameters serve.
-    pub(crate) fn predicted_seconds(mut self) -> Result<Option<f64>> {
-        self.lower_to(Level::Fhe)?;
-        match self.run(&format!("{PARAMETRIZE}{{{}}}", self.parametrize()?)) {
-            Ok(()) => Ok(Attributes(module_op(&self.source.module)).f64(PREDICTED_SECONDS).ok()),
-            Err(_) => Ok(None),
-        }
+    /// Predicted seconds of one inference; `None` where it cannot be encrypted: sums are too wide, or no parameters serve.
+    pub(crate) fn predicted_seconds(mut self) -> Option<f64> {
+        self.lower_to(Level::Tfhe).ok()?;
+        Attributes(module_op(&self.source.module)).f64(PREDICTED_SECONDS).ok()
     }
 
     /// Refuses a declared range of an input that the network does not have.
