@@ -9,7 +9,7 @@ pub mod schedule;
 
 pub use error::Error;
 pub use program::{
-    DECLARED_HIGHS, DECLARED_LOWS, MEASURED_WIDTH, P_ERROR, P_ERROR_PER_LOOKUP, PREDICTED_MILLISECONDS,
-    PREDICTED_SECONDS, PRUNED_NODES, PRUNED_WEIGHTS, Provenance, encrypted_graph, program_of,
-    quantized_graph,
+    DECLARED_HIGHS, DECLARED_LOWS, MEASURED_WIDTH, NEURON_COUNTS, NEURON_NODES, P_ERROR, P_ERROR_PER_LOOKUP,
+    PREDICTED_MILLISECONDS, PREDICTED_SECONDS, PRUNED_NODES, PRUNED_WEIGHTS, Provenance, encrypted_graph,
+    program_of, quantized_graph,
 };

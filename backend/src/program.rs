@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::graphs::{add_to_inputs, subtract_from_outputs, takes_integers};
-use crate::report::{Pruned, Recorded, Report};
+use crate::report::{Neurons, Pruned, Recorded, Report};
 use crate::schedule::Schedule;
 use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Attributes, Function, IrError, expected, module_op, op_name};
@@ -31,6 +31,11 @@ pub const PRUNED_NODES: &str = "cml.pruned_nodes";
 /// Attribute of a module: for each of these nodes an `array<i64>` of three: its weights, those that were not 0 before, and those
 /// that are not 0 now.
 pub const PRUNED_WEIGHTS: &str = "cml.pruned_weights";
+/// Attribute of a module: the activations between products, an array of strings.
+pub const NEURON_NODES: &str = "cml.neuron_nodes";
+/// Attribute of a module: for each of these an `array<i64>` of three: its neurons, those that are constant on every input that the
+/// client may send, and those that were made constant because calibration never saw them fire.
+pub const NEURON_COUNTS: &str = "cml.neuron_counts";
 /// Attribute of a `tfhe.bootstrap`: the largest width that calibration saw in what its lookup reads, in bits.
 pub const MEASURED_WIDTH: &str = "cml.measured_width";
 /// Attribute of a `tfhe.bootstrap`: the milliseconds that the cost table gives for one element on one core, an f64.
@@ -75,7 +80,18 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
     };
     program.check()?;
     let seconds = optional_f64(root, PREDICTED_SECONDS)?;
-    let recorded = Recorded { seconds, milliseconds: noted.milliseconds, pruned: pruned(root)? };
+    let recorded = Recorded {
+        seconds,
+        milliseconds: noted.milliseconds,
+        pruned: counts(root, PRUNED_NODES, PRUNED_WEIGHTS)?
+            .into_iter()
+            .map(|(node, [weights, before, after])| Pruned { node, weights, before, after })
+            .collect(),
+        neurons: counts(root, NEURON_NODES, NEURON_COUNTS)?
+            .into_iter()
+            .map(|(node, [count, proved, observed])| Neurons { node, count, proved, observed })
+            .collect(),
+    };
     let report = Report::of(&program, &recorded)?;
     program.report = report.to_json();
     Ok(program)
@@ -170,22 +186,21 @@ fn optional_f64(root: OperationRef<'_, '_>, name: &'static str) -> Result<Option
     attributes.f64(name).map(Some).map_err(|_| Error::Attribute { name, expected: "a float" })
 }
 
-fn pruned(root: OperationRef<'_, '_>) -> Result<Vec<Pruned>, Error> {
+/// Names of one attribute with three numbers of each from another; nothing where there are none.
+fn counts(
+    root: OperationRef<'_, '_>,
+    names: &'static str,
+    numbers: &'static str,
+) -> Result<Vec<(String, [u64; 3])>, Error> {
     let attributes = Attributes(root);
-    if !attributes.has(PRUNED_NODES) {
+    if !attributes.has(names) {
         return Ok(Vec::new());
     }
-    let wrong =
-        |_| Error::Attribute { name: PRUNED_WEIGHTS, expected: "an array<i64> of three for each node" };
-    let (nodes, counts) = (
-        attributes.strings(PRUNED_NODES).map_err(wrong)?,
-        attributes.i64_arrays(PRUNED_WEIGHTS).map_err(wrong)?,
-    );
-    let of = |(node, counts): (String, &[i64])| {
-        let count = |index: usize| counts.get(index).map_or(0, |count| count.unsigned_abs());
-        Pruned { node, weights: count(0), before: count(1), after: count(2) }
-    };
-    Ok(nodes.into_iter().zip(counts).map(of).collect())
+    let wrong = |_| Error::Attribute { name: numbers, expected: "an array<i64> of three for each node" };
+    let nodes = attributes.strings(names).map_err(wrong)?;
+    let counts = attributes.i64_arrays(numbers).map_err(wrong)?;
+    let three = |counts: &[i64]| [0, 1, 2].map(|at| counts.get(at).map_or(0, |count| count.unsigned_abs()));
+    Ok(nodes.into_iter().zip(counts.into_iter().map(three)).collect())
 }
 
 fn declared(root: OperationRef<'_, '_>) -> Result<Vec<DeclaredRange>, Error> {

@@ -2,6 +2,8 @@
 // RUN:   | FileCheck %s --check-prefixes=CHECK,CHANNEL
 // RUN: cml-opt --split-input-file --cml-calibrate="calibration=%S/Inputs/two-features.npy granularity=tensor effort=fast \
 // RUN:   inputs=4 weights=2 activations=5" %s | FileCheck %s --check-prefixes=CHECK,TENSOR
+// RUN: cml-opt --split-input-file --cml-calibrate="calibration=%S/Inputs/two-features.npy keep-unfired=true" %s \
+// RUN:   | FileCheck %s --check-prefixes=CHECK,KEEP
 
 // Each feature goes from its smallest to its largest value in 7 steps. Rows of weights that are multiples of one number
 // become exactly these multiples. (tensor: all features from -1 to 7 in 15 steps.)
@@ -19,13 +21,16 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
 
 // -----
 
-// A hidden layer has the bits of activations. The neuron that never fires on the samples is constant: scale 0.
+// A hidden layer has the bits of activations. The neuron that never fires on the samples is named, with its step; it has the
+// widest steps of the others. That can be turned off.
 // CHECK-LABEL: @main
 // CHECK:         nn.matmul {{.*}}
 // CHECK:         nn.relu
 // CHANNEL:       nn.matmul {{.*}}cml.levels = 7 : i64, cml.offsets = array<f64: 0.000000e+00, 0.000000e+00>
-// CHANNEL-SAME:    cml.scales = array<f64: {{[0-9.e+-]+}}, 0.000000e+00>
+// CHANNEL-SAME:    cml.scales = array<f64: [[S:[0-9.e+-]+]], [[S]]>, cml.unfired = array<i64: 1, 0>
+// KEEP:          cml.scales = array<f64: [[S:[0-9.e+-]+]], [[S]]>, cml.weight_limit
 // TENSOR:        nn.matmul {{.*}}cml.levels = 31 : i64, cml.offsets = array<f64: 0.000000e+00>
+// TENSOR-SAME:     cml.unfired = array<i64: 1, 0>
 func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   %w = nn.constant dense<[[1.0, -1.0], [1.0, -1.0]]> : tensor<2x2xf32>
   %c = nn.constant dense<[0.0, -2.0]> : tensor<2xf32>

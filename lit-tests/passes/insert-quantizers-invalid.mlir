@@ -62,3 +62,17 @@ module {
     return %y : tensor<1x2xf32>
   }
 }
+
+// -----
+
+// A constant input has a step.
+// expected-error @+1 {{`cml.unfired` of inputs below 2 on steps up to 7}}
+module {
+  func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+    %w = nn.constant dense<1.0> : tensor<2x2xf32>
+    %y = nn.matmul %x, %w {cml.offsets = array<f64: 0.0>, cml.scales = array<f64: 0.5>, cml.levels = 7 : i64,
+      cml.weight_scales = array<f64: 0.125>, cml.weight_limit = 3 : i64, cml.unfired = array<i64: 1, 8>}
+      : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
+    return %y : tensor<1x2xf32>
+  }
+}

@@ -91,3 +91,22 @@ func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   %y = nn.matmul %x, %w : tensor<1x2xf32>, tensor<2x2xf32> -> tensor<1x2xf32>
   return %y : tensor<1x2xf32>
 }
+
+// -----
+
+// The second input stays on step 3: it is multiplied by 0, its weight is 0, and what it adds, 0.5 * 2 * 3, goes into the bias. Nothing
+// proves that it stays there.
+// CHECK-LABEL: @main
+// CHECK:         nn.constant dense<[2.000000e+00, 0.000000e+00]> : tensor<2xf32>
+// CHECK:         nn.fake_quantize {{.*}} range 0 to 7 {cml.observed = array<i64: 1>}
+// CHECK:         nn.constant dense<{{\[}}[5.000000e-01], [0.000000e+00]]>
+// CHECK:         %[[P:.*]] = nn.matmul
+// CHECK-NEXT:    %[[B:.*]] = nn.constant dense<3.000000e+00> : tensor<1xf32>
+// CHECK-NEXT:    nn.add %[[P]], %[[B]]
+func.func @main(%x: tensor<1x2xf32>) -> tensor<1x1xf32> {
+  %w = nn.constant dense<[[1.0], [1.0]]> : tensor<2x1xf32>
+  %y = nn.matmul %x, %w {cml.offsets = array<f64: 0.0, 0.0>, cml.scales = array<f64: 0.5, 1.0>, cml.levels = 7 : i64,
+    cml.weight_scales = array<f64: 0.5>, cml.weight_limit = 3 : i64, cml.unfired = array<i64: 1, 3>}
+    : tensor<1x2xf32>, tensor<2x1xf32> -> tensor<1x1xf32>
+  return %y : tensor<1x1xf32>
+}

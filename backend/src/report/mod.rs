@@ -57,6 +57,22 @@ pub struct Report {
     /// What pruning did, by product; nothing where nothing was pruned.
     #[serde(default)]
     pub pruned: Vec<Pruned>,
+    /// Neurons of each activation between products, and how many of them never fire.
+    #[serde(default)]
+    pub neurons: Vec<Neurons>,
+}
+
+/// Neurons of an activation between products. Those that never fire are constants, without a lookup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neurons {
+    /// The ONNX node.
+    pub node: String,
+    /// How many there are.
+    pub count: u64,
+    /// How many have one value on every input that the client may send.
+    pub proved: u64,
+    /// How many had one value on every calibration sample and might have another on other inputs: they were made constant.
+    pub observed: u64,
 }
 
 /// What pruning did to the weights of one product.
@@ -161,6 +177,8 @@ pub struct Recorded {
     pub milliseconds: BTreeMap<(u32, usize), f64>,
     /// What pruning did, by product.
     pub pruned: Vec<Pruned>,
+    /// Neurons that never fire.
+    pub neurons: Vec<Neurons>,
 }
 
 impl Report {
@@ -206,10 +224,11 @@ impl Report {
             output_bytes: output_bytes(client),
             predicted_seconds: recorded.seconds,
             pruned: recorded.pruned.clone(),
+            neurons: recorded.neurons.clone(),
         })
     }
 
-    /// The report of a program, with what the one that it carries says of predicted times and of pruning.
+    /// The report of a program, with what the one that it carries says of predicted times, of pruning and of neurons that never fire.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -220,6 +239,7 @@ impl Report {
             seconds: report.predicted_seconds,
             milliseconds: report.lookups.iter().flat_map(Lookup::predicted).collect(),
             pruned: report.pruned,
+            neurons: report.neurons,
         });
         Self::of(program, &predicted)
     }

@@ -142,7 +142,11 @@ fn program() -> Program {
 fn predicted() -> Recorded {
     let milliseconds = [((0, 0), 7.5), ((1, 0), 4.25), ((1, 1), 12.0), ((2, 0), 4.25), ((2, 1), 4.0)];
     let pruned = vec![Pruned { node: "/fc2/Gemm".to_owned(), weights: 40, before: 38, after: 12 }];
-    Recorded { seconds: Some(0.187), milliseconds: BTreeMap::from(milliseconds), pruned }
+    let neurons = vec![
+        Neurons { node: "/Relu".to_owned(), count: 12, proved: 1, observed: 1 },
+        Neurons { node: "/Relu_1".to_owned(), count: 4, proved: 0, observed: 0 },
+    ];
+    Recorded { seconds: Some(0.187), milliseconds: BTreeMap::from(milliseconds), pruned, neurons }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The report as tables for people, 80 columns wide.
 
-use super::{Lookup, Parameters, Pruned, Report};
+use super::{Lookup, Neurons, Parameters, Pruned, Report};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use std::fmt::{Display, Formatter};
@@ -49,6 +49,13 @@ impl Report {
         }
         row("widest accumulator", format!("{} bits", self.max_accumulator_bits));
         row("widest output", format!("{} bits", self.max_output_bits));
+        if !self.neurons.is_empty() {
+            let sum = |count: fn(&Neurons) -> u64| self.neurons.iter().map(count).sum::<u64>();
+            let (proved, observed) = (sum(|neurons| neurons.proved), sum(|neurons| neurons.observed));
+            let all = sum(|neurons| neurons.count);
+            let of = format!("{} of {all}: {proved} proved, {observed} on calibration", proved + observed);
+            row("neurons that never fire", of);
+        }
         if !self.pruned.is_empty() {
             let sum = |count: fn(&Pruned) -> u64| self.pruned.iter().map(count).sum::<u64>();
             let (before, after) = (sum(|pruned| pruned.before), sum(|pruned| pruned.after));

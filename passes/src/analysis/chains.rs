@@ -12,7 +12,8 @@ use cml_dialects::ir::{key, node_name, op_name, operand, operands, result, shape
 use cml_dialects::{nn, qnn};
 use cml_runtime::reference::message::{Element, Graph, Port, Table};
 use cml_runtime::reference::{Evaluator, Value as Tensor};
-use melior::ir::{OperationRef, Value};
+use melior::ir::operation::OperationLike;
+use melior::ir::{Location, OperationRef, Value};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,6 +96,28 @@ impl<'c, 'a> Chain<'c, 'a> {
         let last = builder.number(end, result(end)?)?;
         let graph = builder.finish(vec![last], vec![String::new()]);
         Ok(Self { end, ops, sources, origin, graph })
+    }
+
+    /// The op that a user knows the table by: the last before the quantizer of the next layer, its activation.
+    fn known_by(&self) -> OperationRef<'c, 'a> {
+        let next = node_name(self.end);
+        let own = |op: &&OperationRef<'c, 'a>| {
+            let name = node_name(**op);
+            !name.is_empty() && name != next && op_name(**op) != "nn.constant"
+        };
+        *self.ops.iter().rev().find(own).unwrap_or(&self.end)
+    }
+
+    /// Its location.
+    #[must_use]
+    pub fn place(&self) -> Location<'c> {
+        self.known_by().location()
+    }
+
+    /// Its ONNX node.
+    #[must_use]
+    pub fn node(&self) -> String {
+        node_name(self.known_by())
     }
 
     /// For each element of the result, its table over the range of the element that it comes from; inputs without zero

@@ -13,6 +13,7 @@
 use crate::analysis::movement::on_level;
 use crate::framework::{Pass, PassError, PassInfo, Preserves, model_error};
 use crate::transforms::quantization::missing_quantizer;
+use crate::transforms::quantization::unfired::OBSERVED;
 use cml_dialects::ffi::{QuantParts, quant_parts, quant_type};
 use cml_dialects::interpret::is_movement;
 use cml_dialects::ir::{
@@ -125,7 +126,11 @@ impl<'c, 'b> Converter<'c, 'b> {
         let element = element.ok_or_else(|| expected(op, "a quantizer that MLIR accepts"))?;
         let input = self.floats.get(op, operand(op, 0)?)?;
         let ty = tensor_of(&shape_of(op, input)?, element);
-        let new = NewOp::new("qnn.quantize", op.location()).operands(&[input]).result(ty);
+        let observed = op.attribute(OBSERVED).ok();
+        let new = NewOp::new("qnn.quantize", op.location())
+            .operands(&[input])
+            .optional(OBSERVED, observed)
+            .result(ty);
         let value = with_rounding(Make(self.context), new, &quantizer).append(self.context, self.block)?;
         let integers = Integers { value, offsets: quantizer.offsets };
         let floats = self.dequantize(op, &integers)?;

@@ -13,6 +13,7 @@
 //! Where the network is no chain, and with one quantizer per tensor, layers are looked at one by one: hidden inputs and weights
 //! are clipped for the least squared error, and what rounding adds to the mean of a sum, with the quantizers of the layers
 //! before, is subtracted.
+//! Neurons that stay on one step on every sample are named, so that they become constants (`keep-unfired` leaves them lookups).
 //! Requires: `cml-decompose-gemm` ran; weights are constants.
 //! Guarantees: every `nn.matmul` whose input does not come out of a quantizer of the network has the attributes of
 //! [`ProductQuantizers`]; products of one value have the same steps for it. Computes what it computed before.
@@ -26,7 +27,7 @@ use super::quantization::scores::{agreement, centred};
 use super::quantization::search::{Bits, Wish, quantized_outputs, search};
 use super::quantization::weights::{bounded, least_squares_scale, max_scale};
 use super::quantization::{
-    ProductQuantizers, Weights, is_quantized, missing_quantizer, values_after_products,
+    ProductQuantizers, Weights, is_quantized, missing_quantizer, unfired, values_after_products,
 };
 use crate::analysis::observe::{Observed, numbered_graph, observe};
 use crate::analysis::samples::samples;
@@ -54,6 +55,8 @@ pub struct Calibrate {
     /// Bits of single products, by node.
     nodes: BTreeMap<String, NodeBits>,
     accumulator_bits: Option<u32>,
+    /// Neurons that calibration never saw fire stay lookups.
+    keep_unfired: bool,
 }
 
 /// Bits of one product that differ from those of its kind.
@@ -93,7 +96,7 @@ impl Pass for Calibrate {
                       product's results, read as scores of classes, come to float; no labels are needed. In other \
                       networks, and with `granularity=tensor`, layers are looked at one by one: the least squared \
                       error decides, and each sum keeps its mean. A bound on accumulators takes from the weights what is \
-                      too much.",
+                      too much. Hidden inputs that stay on one step on all samples are named by `cml.unfired`.",
         options: &[
             PassOption {
                 name: "calibration",
@@ -128,13 +131,19 @@ impl Pass for Calibrate {
                 description: "bits of the widest sum that a lookup reads; unbounded by default",
                 default: "",
             },
+            PassOption {
+                name: "keep-unfired",
+                description: "neurons that never fire on the samples stay lookups, not constants",
+                default: "false",
+            },
         ],
         preserves: Preserves::Exactly,
     };
 
     fn new(values: &[&str]) -> Result<Self, String> {
-        let [samples, inputs, weights, activations, granularity, effort, nodes, accumulator] = values else {
-            return Err("eight options are expected".to_owned());
+        let [samples, inputs, weights, activations, granularity, effort, nodes, accumulator, keep] = values
+        else {
+            return Err("nine options are expected".to_owned());
         };
         Ok(Self {
             samples: (*samples).to_owned(),
@@ -158,6 +167,7 @@ impl Pass for Calibrate {
                 "" => None,
                 text => Some(bits("accumulator-bits", text, 1)?),
             },
+            keep_unfired: choose("keep-unfired", keep, &[("true", true), ("false", false)])?,
         })
     }
 
@@ -192,7 +202,7 @@ impl Pass for Calibrate {
             for (product, quantizers) in products.iter().zip(self.search(&products, &layers, &rows)) {
                 quantizers.write(context, product.op);
             }
-            return Ok(());
+            return self.mark_unfired(context, module, &products, &samples);
         }
         for product in &products {
             let observed = &observed[index_of[&key(product.input)]];
@@ -207,7 +217,7 @@ impl Pass for Calibrate {
             }
             quantizers.write(context, product.op);
         }
-        Ok(())
+        self.mark_unfired(context, module, &products, &samples)
     }
 }
 
@@ -348,7 +358,7 @@ fn observe_quantized<'c>(
 ) -> Result<Observed, PassError> {
     let copy = Module::from_operation(Operation::clone(&module));
     let copy = copy.ok_or_else(|| expected(module, "to be a module"))?;
-    insert(context, module_op(&copy))?;
+    insert(context, module_op(&copy), &[])?;
     let main = Function::named(module_op(&copy), MAIN)?;
     let inputs: Vec<_> = products(main)?.iter().take(1).map(|product| product.input).collect();
     let observed = observe(main, &inputs, samples)?.into_iter().next();
@@ -390,6 +400,39 @@ impl Calibrate {
                     );
                     return Err(model_error(product.op, message));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Names the inputs of hidden products that stay on one step, or keeps them as lookups if that is asked for.
+    fn mark_unfired<'c>(
+        &self,
+        context: &'c Context,
+        module: OperationRef<'c, '_>,
+        products: &[Product<'c, '_>],
+        samples: &[Vec<Tensor>],
+    ) -> Result<(), PassError> {
+        let hidden: Vec<&Product<'c, '_>> = products.iter().filter(|product| !product.is_first).collect();
+        if hidden.is_empty() {
+            return Ok(());
+        }
+        for product in &hidden {
+            if let Some(mut quantizers) = ProductQuantizers::read(product.op)? {
+                let most = self.accumulator_bits.map(|bits| ((1i64 << bits) - 1) / quantizers.levels);
+                unfired::let_fire(&mut quantizers, product.op, &product.weights, most)?;
+                quantizers.write(context, product.op);
+            }
+        }
+        if self.keep_unfired {
+            return Ok(());
+        }
+        let steps = unfired::constant_steps(context, module, samples)?;
+        for (op, steps) in unfired::products(Function::named(module, MAIN)?).into_iter().zip(steps) {
+            if hidden.iter().any(|product| product.op == op)
+                && let Some(quantizers) = ProductQuantizers::read(op)?
+            {
+                ProductQuantizers { unfired: steps, ..quantizers }.write(context, op);
             }
         }
         Ok(())
@@ -448,6 +491,7 @@ impl Calibrate {
             weight_limit,
             corrections: Vec::new(),
             integers: Vec::new(),
+            unfired: Vec::new(),
         };
         if let Some(bits) = self.accumulator_bits {
             let most = ((1i64 << bits) - 1) / levels;
@@ -514,7 +558,9 @@ mod tests {
 
     #[test]
     fn impossible_options_are_refused() {
-        for (index, bad) in [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "slow"), (7, "0")] {
+        for (index, bad) in
+            [(1, "0"), (1, "17"), (2, "1"), (3, "three"), (4, "row"), (5, "slow"), (7, "0"), (8, "2")]
+        {
             let error = Calibrate::new(&options(&[(index, bad)])).map(drop).unwrap_err();
             assert!(error.contains(bad) && error.contains(Calibrate::INFO.options[index].name), "{error}");
         }

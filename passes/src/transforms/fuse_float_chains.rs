@@ -14,7 +14,7 @@ use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges};
 use cml_dialects::interpret::is_movement;
 use cml_dialects::ir::{
     Attributes, Function, Make, Mapping, NewOp, Signature, argument_number, build_function, clone_op,
-    defining_op, expected, key, node_name, op_name, operand, operands, replace_function, result, shape_of,
+    defining_op, expected, key, op_name, operand, operands, replace_function, result, shape_of,
     tensor_element, tensor_of,
 };
 use cml_dialects::qnn::{SERVER, zero_point};
@@ -64,16 +64,6 @@ impl Pass for FuseFloatChains {
         replace_function(server, vec![new]);
         Ok(())
     }
-}
-
-/// The node that a user knows the table by: the last before the quantizer of the next layer, its activation.
-fn place_of<'c>(chain: &Chain<'c, '_>) -> Location<'c> {
-    let next = node_name(chain.end);
-    let own = |op: &&OperationRef<'c, '_>| {
-        let name = node_name(**op);
-        !name.is_empty() && name != next && op_name(**op) != "nn.constant"
-    };
-    chain.ops.iter().rev().find(own).unwrap_or(&chain.end).location()
 }
 
 struct Fuser<'c, 'b> {
@@ -142,7 +132,7 @@ impl<'c, 'b> Fuser<'c, 'b> {
                 let (lo, hi) = (ranges[which].lows[at], ranges[which].highs[at]);
                 table.unwrap_or_else(|| Table { lo, values: vec![zero; (hi - lo) as usize + 1] })
             });
-            let lookup = self.lookup((end, place_of(&chain)), *source, own.collect(), element)?;
+            let lookup = self.lookup((end, chain.place()), *source, own.collect(), element)?;
             moved.insert(key(*source), lookup);
         }
         let last = self.replay(&chain, &moved, element)?;

@@ -5,18 +5,29 @@
 //!
 //! Requires: `cml-split-client-server`. Guarantees: every `qnn.matmul` of `@server` carries the range of each element of its result,
 //! proved by trying all inputs (where there are at most `enumerate` of them) or by interval arithmetic; and, with calibration
-//! data, the range that was measured.
+//! data, the range that was measured. The module says how many neurons never fire.
 
-use crate::analysis::ranges::{DeclaredRange, input_ranges, observe, server_ranges};
+use super::quantization::unfired::OBSERVED;
+use crate::analysis::chains::Chain;
+use crate::analysis::ranges::{DeclaredRange, ServerRanges, input_ranges, observe, server_ranges};
 use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, parse};
 use cml_dialects::ffi::set_attribute;
 use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges};
-use cml_dialects::interpret::graph;
-use cml_dialects::ir::{Function, Make, key, op_name, result};
+use cml_dialects::interpret::{graph, is_movement};
+use cml_dialects::ir::{Attributes, Function, Make, key, node_name, op_name, operands, result, shape_of};
 use cml_dialects::qnn::{CLIENT_IN, SERVER};
 use melior::Context;
 use melior::ir::OperationRef;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most inputs that are all tried, unless told otherwise.
+pub(super) const MOST_INPUTS: u64 = 65536;
+
+/// Attribute of a module: the activations between products, by the ONNX node that a user knows them by.
+pub const NEURON_NODES: &str = "cml.neuron_nodes";
+/// Attribute of a module: of each of them how many neurons it has, how many of these are constant on every input that the client
+/// may send, and how many are made constant because calibration never saw them fire.
+pub const NEURON_COUNTS: &str = "cml.neuron_counts";
 
 /// See the module's text.
 pub struct InferRanges {
@@ -30,7 +41,8 @@ impl Pass for InferRanges {
         name: "cml-infer-ranges",
         summary: "Prove the range of every accumulator",
         description: "Ranges are proved for each element: by trying every input where there are few, else by interval arithmetic on \
-            the actual weights and tables. Calibration data adds the measured range, which is shown and never used alone.",
+            the actual weights and tables. Calibration data adds the measured range, which is shown and never used alone. \
+            Neurons that are constant are counted.",
         options: &[
             PassOption { name: "enumerate", description: "Most inputs that are all tried", default: "65536" },
             PassOption {
@@ -48,11 +60,10 @@ impl Pass for InferRanges {
     };
 
     fn new(values: &[&str]) -> Result<Self, String> {
-        let declared = values[2].split(';').filter(|text| !text.trim().is_empty()).map(declared_range);
         Ok(Self {
             enumerate: parse("enumerate", values[0])?,
             calibration: values[1].to_owned(),
-            declared: declared.collect::<Result<_, _>>()?,
+            declared: declared_ranges(values[2])?,
         })
     }
 
@@ -74,6 +85,7 @@ impl Pass for InferRanges {
                 set_attribute(op, "measured_highs", make.i64_array(&ranges.highs));
             }
         }
+        write_neurons(context, module, &proved)?;
         let ends = |pick: fn(&Ranges) -> &Vec<i64>| {
             inputs.iter().map(|ranges| pick(ranges).clone()).collect::<Vec<_>>()
         };
@@ -81,6 +93,44 @@ impl Pass for InferRanges {
         set_attribute(server.op, INPUT_HIGHS, make.i64_arrays(&ends(|ranges| &ranges.highs)));
         Ok(())
     }
+}
+
+/// Counts the neurons of each activation that goes into a product, and those that are constant.
+fn write_neurons<'c>(
+    context: &'c Context,
+    module: OperationRef<'c, '_>,
+    proved: &ServerRanges,
+) -> Result<(), PassError> {
+    let ops = Function::named(module, SERVER)?.ops();
+    let mut read = BTreeSet::new();
+    for op in ops.iter().rev() {
+        if op_name(*op) == "qnn.matmul" || (is_movement(*op) && read.contains(&key(result(*op)?))) {
+            read.extend(operands(*op).into_iter().map(key));
+        }
+    }
+    let (mut nodes, mut counts) = (Vec::new(), Vec::new());
+    for op in ops.iter().filter(|op| op_name(**op) == "qnn.quantize") {
+        let value = result(*op)?;
+        if !read.contains(&key(value)) {
+            continue;
+        }
+        let ranges = proved.of(*op, value)?;
+        let channels = shape_of(*op, value)?.last().map_or(1, |last| *last as usize);
+        let observed = Attributes(*op).i64_array(OBSERVED).unwrap_or_default();
+        let mut count = [ranges.lows.len() as i64, 0, 0];
+        for (element, (low, high)) in ranges.lows.iter().zip(&ranges.highs).enumerate() {
+            if low == high {
+                count[if observed.contains(&((element % channels) as i64)) { 2 } else { 1 }] += 1;
+            }
+        }
+        // What is no chain is refused, with the reason, where it is to become tables.
+        nodes.push(Chain::trace(*op, &ops).map_or_else(|_| node_name(*op), |chain| chain.node()));
+        counts.push(count);
+    }
+    let make = Make(context);
+    set_attribute(module, NEURON_NODES, make.strings(&nodes));
+    set_attribute(module, NEURON_COUNTS, make.i64_arrays(&counts));
+    Ok(())
 }
 
 impl InferRanges {
@@ -94,6 +144,11 @@ impl InferRanges {
         let server = Function::named(module, SERVER)?;
         observe(server, samples.len() as u64, |index| Ok(client.run(&samples[index as usize])?))
     }
+}
+
+/// [`declared_range`], separated by `;`.
+pub(super) fn declared_ranges(text: &str) -> Result<BTreeMap<String, DeclaredRange>, String> {
+    text.split(';').filter(|text| !text.trim().is_empty()).map(declared_range).collect()
 }
 
 /// `name=LO:HI`, or `LO:HI` for every input (kept under the empty name); several bounds, one for each feature, are separated by

@@ -6,54 +6,79 @@
 //!                                                               (tested: lit-tests/passes/insert-quantizers.mlir)
 //!
 //! Scales of channels stand in ops around one quantizer of scale 1, so that the integer product has one scale for all its
-//! inputs. A scale of 0 makes its channel constant: it is multiplied by 0, and so are its weights.
+//! inputs. A scale of 0 makes its channel constant: it is multiplied by 0, and so are its weights. What never fires by the
+//! attribute `cml.unfired` is made constant so, and what its step adds goes into the bias. Those of them that are not proved to stay
+//! on one step, whatever the client sends, are named by `cml.observed` on the quantizer.
 //! Requires: `cml-calibrate`, or attributes that someone else wrote.
 //! Guarantees: no attribute of [`ProductQuantizers`] remains; a value that several products quantize alike is quantized once.
 
+use super::infer_ranges::{MOST_INPUTS, declared_ranges};
+use super::quantization::unfired::{OBSERVED, products, proved};
 use super::quantization::{ProductQuantizers, Weights};
 use super::rewrite::Replacement;
-use crate::framework::{Pass, PassError, PassInfo, Preserves};
-use cml_dialects::ir::{Make, functions, key, op_name, operand, result, tensor_shape};
-use cml_dialects::nn::fake_quantize;
+use crate::analysis::ranges::DeclaredRange;
+use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves};
+use cml_dialects::ir::{Function, Make, key, operand, result, tensor_shape};
+use cml_dialects::nn::{MAIN, fake_quantize};
 use cml_runtime::reference::message::Quantizer;
 use melior::Context;
 use melior::ir::{OperationRef, Value, ValueLike};
+use std::collections::BTreeMap;
 
 /// See the module's text.
-pub struct InsertQuantizers;
+pub struct InsertQuantizers {
+    declared: BTreeMap<String, DeclaredRange>,
+}
 
 impl Pass for InsertQuantizers {
     const INFO: PassInfo = PassInfo {
         name: "cml-insert-quantizers",
         summary: "Put the chosen quantizers into the network",
         description: "Rewrites every `nn.matmul` with the attributes of `cml-calibrate` into one whose operands come out \
-                      of `nn.fake_quantize`, with offsets and scales of channels as ops around it.",
-        options: &[],
+                      of `nn.fake_quantize`, with offsets and scales of channels as ops around it. Inputs that never \
+                      fire become constants.",
+        options: &[PassOption {
+            name: "input-range",
+            description: "What the client may send, for proofs that a neuron never fires: name=LO:HI, separated by ;",
+            default: "",
+        }],
         preserves: Preserves::Nothing,
     };
 
-    fn new(_: &[&str]) -> Result<Self, String> {
-        Ok(Self)
+    fn new(values: &[&str]) -> Result<Self, String> {
+        let [declared] = values else { return Err("one option is expected".to_owned()) };
+        Ok(Self { declared: declared_ranges(declared)? })
     }
 
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
-        insert(context, module)
+        let mut unfired = 0;
+        for product in products(Function::named(module, MAIN)?) {
+            unfired += ProductQuantizers::read(product)?.map_or(0, |quantizers| quantizers.unfired.len());
+        }
+        let proved =
+            if unfired > 0 { proved(context, module, &self.declared, MOST_INPUTS) } else { Vec::new() };
+        insert(context, module, &proved)
     }
 }
 
-/// The pass.
+/// The pass; `proved` are the inputs of each product that stay on one step whatever the client sends.
 ///
 /// # Errors
 /// [`PassError`] where attributes or weights are not as they should be.
-pub(super) fn insert<'c>(context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
-    for function in functions(module) {
-        let mut inputs = Vec::new();
-        for op in function.ops() {
-            if op_name(op) == "nn.matmul"
-                && let Some(quantizers) = ProductQuantizers::read(op)?
-            {
-                rewrite(context, op, &quantizers, &mut inputs)?;
-            }
+pub(super) fn insert<'c>(
+    context: &'c Context,
+    module: OperationRef<'c, '_>,
+    proved: &[Vec<usize>],
+) -> Result<(), PassError> {
+    let mut inputs = Vec::new();
+    for (number, op) in products(Function::named(module, MAIN)?).into_iter().enumerate() {
+        if let Some(quantizers) = ProductQuantizers::read(op)? {
+            let is_proved = |input: &usize| proved.get(number).is_some_and(|proved| proved.contains(input));
+            let unfired = quantizers.unfired.iter().map(|(input, _)| *input);
+            let observed: Vec<i64> =
+                unfired.filter(|input| !is_proved(input)).map(|input| input as i64).collect();
+            let quantizers = quantizers.without_unfired(op, &Weights::of(op)?)?;
+            rewrite(context, op, (&quantizers, &observed), &mut inputs)?;
         }
     }
     Ok(())
@@ -78,7 +103,7 @@ impl Input<'_, '_> {
 fn rewrite<'c, 'a>(
     context: &'c Context,
     product: OperationRef<'c, 'a>,
-    quantizers: &ProductQuantizers,
+    (quantizers, observed): (&ProductQuantizers, &[i64]),
     inputs: &mut Vec<Input<'c, 'a>>,
 ) -> Result<(), PassError> {
     let weights = Weights::of(product)?;
@@ -87,7 +112,7 @@ fn rewrite<'c, 'a>(
     let steps = match inputs.iter().find(|input| input.serves(value, quantizers)) {
         Some(input) => input.steps,
         None => {
-            let steps = quantize_input(context, place, value, quantizers)?;
+            let steps = quantize_input(context, place, value, (quantizers, observed))?;
             inputs.push(Input { value, quantizers: quantizers.clone(), steps });
             steps
         }
@@ -120,7 +145,7 @@ fn quantize_input<'c, 'a>(
     context: &'c Context,
     place: Replacement<'c, 'a>,
     input: Value<'c, 'a>,
-    quantizers: &ProductQuantizers,
+    (quantizers, observed): (&ProductQuantizers, &[i64]),
 ) -> Result<Value<'c, 'a>, PassError> {
     let ty = input.r#type();
     // One for all broadcasts as a scalar, and is a scalar's only feature too.
@@ -141,6 +166,7 @@ fn quantize_input<'c, 'a>(
     }
     let (scales, zero_points) = (vec![1.0], vec![0]);
     let quantizer = Quantizer { scales, zero_points, hi: quantizers.levels, ..Quantizer::default() };
-    let steps = place.new_op("nn.fake_quantize").operands(&[value]).result(ty);
+    let mark = (!observed.is_empty()).then(|| Make(context).i64_array(observed));
+    let steps = place.new_op("nn.fake_quantize").operands(&[value]).optional(OBSERVED, mark).result(ty);
     Ok(place.insert(fake_quantize(Make(context), steps, &quantizer))?)
 }

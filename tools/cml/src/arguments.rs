@@ -58,6 +58,7 @@ const COMPILE_EXAMPLES: &str = "Examples:
   cml compile model.onnx --calibration data.npz:calibration[0:500] --bits inputs=4,weights=3,activations=3 -o model.cml
   cml compile model.onnx --calibration calib.npy --prune 30 -o pruned.cml
   cml compile model.onnx --calibration calib.npy --max-loss 2% --validation x.npy --labels y.npy --save-config best.json -o model.cml
+  cml compile model.onnx --calibration few.npy --keep-unfired -o model.cml       (few samples: they may not show all)
   cml compile two.onnx --calibration a=a.npy --calibration b=b.npy --input-range a=-1:1 --p-error 2^-64 -o two.cml
   cml compile quantized.onnx -o model.cml                  (a network that brings its own quantizers)
   cml compile model.onnx --calibration calib.npy --emit fhe -o model.mlir && cml compile model.mlir -o model.cml";
@@ -89,6 +90,9 @@ pub(crate) struct CompileArguments {
     pub(crate) prune: Option<u32>,
     #[command(flatten)]
     pub(crate) search: SearchArguments,
+    /// Neurons that never fire on the calibration samples stay lookups; by default they become constants
+    #[arg(long)]
+    pub(crate) keep_unfired: bool,
     /// Failure probability of one whole inference [default: 2^-40]; 2^-128 where the server may learn results
     #[arg(long, value_name = "P")]
     pub(crate) p_error: Option<Probability>,

@@ -14,6 +14,7 @@ pub mod rounding;
 pub mod scores;
 pub mod search;
 pub mod target;
+pub mod unfired;
 pub mod weights;
 
 use self::activations::Grid;
@@ -46,8 +47,12 @@ pub const CORRECTIONS: &str = "cml.corrections";
 /// Attribute of `nn.matmul`, may be absent: the integer weights, row by row; without it they are the nearest ones.
 pub const WEIGHTS: &str = "cml.weights";
 
+/// Attribute of `nn.matmul`, may be absent: inputs that become constants, and the step of each: input, step, input, step.
+pub const UNFIRED: &str = "cml.unfired";
+
 /// All of them.
-const ATTRIBUTES: [&str; 7] = [OFFSETS, SCALES, LEVELS, WEIGHT_SCALES, WEIGHT_LIMIT, CORRECTIONS, WEIGHTS];
+const ATTRIBUTES: [&str; 8] =
+    [OFFSETS, SCALES, LEVELS, WEIGHT_SCALES, WEIGHT_LIMIT, CORRECTIONS, WEIGHTS, UNFIRED];
 
 /// The quantizers of one `nn.matmul`: input `i` is `offsets[i] + scales[i] * a` with an integer `a` in `0..=levels`, and in its
 /// place in column `j` stands `weight_scales[j] * q` with an integer `q` in `-limit..=limit`: the one given, or the one that is
@@ -68,6 +73,8 @@ pub struct ProductQuantizers {
     pub corrections: Vec<f64>,
     /// Integer weights as in [`Weights::values`], or none at all.
     pub integers: Vec<i64>,
+    /// Inputs that stay on one step, and which; ascending.
+    pub unfired: Vec<(usize, i64)>,
 }
 
 /// The constant weights of a product.
@@ -157,6 +164,12 @@ impl ProductQuantizers {
         } else {
             set_attribute(product, WEIGHTS, make.i64_array(&self.integers));
         }
+        if self.unfired.is_empty() {
+            remove_attribute(product, UNFIRED);
+        } else {
+            let pairs = self.unfired.iter().flat_map(|(input, step)| [*input as i64, *step]);
+            set_attribute(product, UNFIRED, make.i64_array(&pairs.collect::<Vec<_>>()));
+        }
     }
 
     /// Reads what [`Self::write`] wrote, or a person; `None` if there is nothing.
@@ -180,6 +193,11 @@ impl ProductQuantizers {
             },
             integers: match attributes.has(WEIGHTS) {
                 true => attributes.i64_array(WEIGHTS)?.to_vec(),
+                false => Vec::new(),
+            },
+            unfired: match attributes.has(UNFIRED) {
+                true => unfired::pairs(attributes.i64_array(UNFIRED)?)
+                    .ok_or_else(|| expected(product, &format!("`{UNFIRED}` of inputs and steps")))?,
                 false => Vec::new(),
             },
         };
@@ -233,6 +251,14 @@ impl ProductQuantizers {
             (
                 self.integers.iter().any(|integer| integer.unsigned_abs() > self.weight_limit.unsigned_abs()),
                 format!("`{WEIGHTS}` of at most {} and at least its negative", self.weight_limit),
+            ),
+            (
+                !self.unfired.iter().all(|(input, step)| *input < inputs && (0..=self.levels).contains(step)),
+                format!("`{UNFIRED}` of inputs below {inputs} on steps up to {}", self.levels),
+            ),
+            (
+                !self.unfired.is_sorted_by(|one, next| one.0 < next.0),
+                format!("`{UNFIRED}` with ascending inputs"),
             ),
         ];
         match faults.into_iter().find(|(at_fault, _)| *at_fault) {
@@ -368,6 +394,7 @@ mod tests {
             weight_limit: 3,
             corrections: vec![],
             integers: vec![],
+            unfired: vec![],
         }
     }
 

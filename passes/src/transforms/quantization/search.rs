@@ -187,6 +187,7 @@ fn finish(network: &Network<'_>) -> Vec<ProductQuantizers> {
             weight_limit: product.limit as i64,
             corrections: Vec::new(),
             integers: product.integers.iter().map(|integer| *integer as i64).collect(),
+            unfired: Vec::new(),
         };
         let constants = quantizers.constants(weights);
         let shift = |column: usize| {

@@ -38,7 +38,7 @@ impl Default for Configuration {
 
 /// Quantizers of one matrix product: input `i` is `offsets[i] + scales[i] * a` with an integer `a` in `0..=levels`; weights
 /// are integers in `-weight_limit..=weight_limit` times `weight_scales`, row by row `weights` where those are not the nearest
-/// ones; `corrections` are added to the columns.
+/// ones; `corrections` are added to the columns. An input among `unfired` is a constant: the step that stands beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Product {
@@ -53,6 +53,8 @@ pub(crate) struct Product {
     corrections: Vec<f64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     weights: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unfired: Vec<(usize, i64)>,
 }
 
 impl Configuration {
@@ -100,6 +102,7 @@ impl Configuration {
                     weight_limit: found.weight_limit,
                     corrections: found.corrections,
                     weights: found.integers,
+                    unfired: found.unfired,
                 });
             }
         }
@@ -137,6 +140,7 @@ impl Product {
             weight_limit: self.weight_limit,
             corrections: self.corrections.clone(),
             integers: self.weights.clone(),
+            unfired: self.unfired.clone(),
         }
     }
 }
@@ -183,6 +187,7 @@ mod tests {
             weight_limit: 3,
             corrections: vec![1e-7],
             weights: vec![-3, 0, 3],
+            unfired: vec![(2, 0), (5, 7)],
         };
         let configuration = Configuration { products: vec![product], ..Configuration::default() };
         let found = Configuration::parse(&configuration.to_json()).unwrap();

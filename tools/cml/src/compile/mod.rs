@@ -95,11 +95,12 @@ fn settings(arguments: &CompileArguments) -> Result<Settings> {
         || arguments.granularity.is_some()
         || arguments.effort.is_some()
         || arguments.max_accumulator_bits.is_some()
-        || arguments.prune.is_some();
+        || arguments.prune.is_some()
+        || arguments.keep_unfired;
     if quantizes && arguments.calibration.is_empty() && !configuration.products.is_empty() {
         bail!(
             "the configuration holds the scales of an earlier calibration; --bits, --granularity, --effort, \
-             --max-accumulator-bits and --prune need --calibration, to find others"
+             --max-accumulator-bits, --prune and --keep-unfired need --calibration, to find others"
         );
     }
     let options = &mut configuration.options;
@@ -107,6 +108,7 @@ fn settings(arguments: &CompileArguments) -> Result<Settings> {
     options.granularity = arguments.granularity.or(options.granularity);
     options.effort = arguments.effort.or(options.effort);
     options.max_accumulator_bits = arguments.max_accumulator_bits.or(options.max_accumulator_bits);
+    options.keep_unfired |= arguments.keep_unfired;
     options.prune = arguments.prune.or(options.prune);
     if arguments.p_error.is_some() || arguments.p_error_per_lookup.is_some() {
         options.p_error_log2 = arguments.p_error.map(|log2| log2.0);

@@ -188,6 +188,9 @@ pub(crate) struct Options {
     /// Weights of each neuron that are not 0, before post-training quantization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prune: Option<u32>,
+    /// Neurons that never fire on the calibration samples stay lookups.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) keep_unfired: bool,
     /// Failure budget of one inference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) p_error_log2: Option<f64>,
@@ -222,6 +225,9 @@ impl Options {
         }
         if let Some(bits) = self.max_accumulator_bits {
             text.push_str(&format!(" accumulator-bits={bits}"));
+        }
+        if self.keep_unfired {
+            text.push_str(" keep-unfired=true");
         }
         text
     }

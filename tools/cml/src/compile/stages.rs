@@ -190,7 +190,16 @@ impl<'c> Compiler<'c> {
             );
         }
         self.settings.configuration.record(&self.source.module)?;
-        self.run(&insert.join(","))
+        let declared = self.settings.configuration.options.declared();
+        let range = if declared.is_empty() {
+            String::new()
+        } else {
+            format!("{{input-range={}}}", quoted(&declared)?)
+        };
+        let insert = insert
+            .iter()
+            .map(|pass| if *pass == INSERT { format!("{pass}{range}") } else { (*pass).to_owned() });
+        self.run(&insert.collect::<Vec<_>>().join(","))
     }
 
     /// Refuses a name that no input has; a file may have a `=` in its name.
