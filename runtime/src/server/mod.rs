@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod clear;
+mod compared;
 mod encrypted;
 mod error;
 mod key;
@@ -18,6 +19,7 @@ mod values;
 mod walk;
 
 pub use clear::Clear;
+pub use compared::Compared;
 pub use encrypted::{Encrypted, Lists};
 pub use error::Error;
 pub use key::{KeySet, ServerKey};

@@ -27,13 +27,7 @@ impl CheckedServer<'_> {
     pub fn run_simulated(&self, inputs: &[Vec<i64>], seed: u64) -> Result<Vec<Vec<i64>>, Error> {
         self.expect_inputs(&inputs.iter().map(Vec::len).collect::<Vec<_>>())?;
         let mut executor = Simulated::new(seed);
-        let fresh = key_sets::fresh_variance(self.parameters());
-        let ports = self.server().inputs.iter();
-        let phases = ports.zip(inputs).map(|(port, values)| {
-            let encrypt = |value: &i64| executor.disturb(encode(*value, port.spacing), fresh);
-            values.iter().map(encrypt).collect()
-        });
-        let phases = phases.collect();
+        let phases = self.fresh_phases(&mut executor, inputs);
         let results = self.walk(&mut executor, phases)?;
         let decrypted = self.server().outputs.iter().zip(&results).map(|(port, phases)| {
             let bounds = port.lo.iter().zip(&port.hi);
@@ -44,6 +38,17 @@ impl CheckedServer<'_> {
             phases.iter().zip(bounds).map(read).collect()
         });
         Ok(decrypted.collect())
+    }
+
+    /// What the client's ciphertexts decrypt to.
+    pub(super) fn fresh_phases(&self, executor: &mut Simulated, inputs: &[Vec<i64>]) -> Vec<Vec<u64>> {
+        let fresh = key_sets::fresh_variance(self.parameters());
+        let ports = self.server().inputs.iter();
+        let phases = ports.zip(inputs).map(|(port, values)| {
+            let encrypt = |value: &i64| executor.disturb(encode(*value, port.spacing), fresh);
+            values.iter().map(encrypt).collect()
+        });
+        phases.collect()
     }
 }
 

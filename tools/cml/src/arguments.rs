@@ -48,6 +48,9 @@ pub(crate) enum Command {
         cml predict model.cml x.npy --mode fhe --limit 3 -o y.npy\n  \
         cml predict model.cml x.npy --mode float --model model.onnx --json")]
     Predict(PredictArguments),
+    /// Run a network in floats, quantized and simulated, and name the first layer that diverges
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(Box<CompareArguments>),
     /// Compile a network again as a program was compiled, and compare the two
     #[command(after_help = "Example:\n  cml verify model.cml model.onnx")]
     Verify(VerifyArguments),
@@ -63,6 +66,11 @@ const COMPILE_EXAMPLES: &str = "Examples:
   cml compile quantized.onnx -o model.cml                  (a network that brings its own quantizers)
   cml compile model.onnx --calibration calib.npy --emit fhe -o model.mlir && cml compile model.mlir -o model.cml";
 
+const COMPARE_EXAMPLES: &str = "Examples:
+  cml compare model.onnx data.npz:calibration                     (compiled with 3 bits for the occasion)
+  cml compare model.onnx data.npz:calibration --bits 4 --prune 30
+  cml compare model.onnx data.npz:x_test[0:200] --program model.cml --json";
+
 #[derive(Args)]
 pub(crate) struct CompileArguments {
     /// model.onnx, or MLIR (text or bytecode) at any level
@@ -73,6 +81,24 @@ pub(crate) struct CompileArguments {
     /// Samples that set the scales: x.npy, data.npz:name, data.npz:name[0:500]; once for each input, by name if there are several
     #[arg(long, value_name = "[NAME=]ARRAY")]
     pub(crate) calibration: Vec<String>,
+    #[command(flatten)]
+    pub(crate) options: OptionArguments,
+    #[command(flatten)]
+    pub(crate) search: SearchArguments,
+    /// Where the options and the scales go
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_config: Option<PathBuf>,
+    /// Stop at a level and write the module as text
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) emit: Option<Level>,
+    /// Run the network's function before and after each pass that promises to keep it
+    #[arg(long)]
+    pub(crate) check_semantics: bool,
+}
+
+/// What decides what program comes out, beside the model and its calibration data.
+#[derive(Args)]
+pub(crate) struct OptionArguments {
     /// Bits of all values, or of each kind: inputs=3,weights=4,activations=3
     #[arg(long)]
     pub(crate) bits: Option<Bits>,
@@ -88,8 +114,6 @@ pub(crate) struct CompileArguments {
     /// Keep the K largest weights of each neuron, and no others; narrower sums, and no training to make up for it
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) prune: Option<u32>,
-    #[command(flatten)]
-    pub(crate) search: SearchArguments,
     /// Neurons that never fire on the calibration samples stay lookups; by default they become constants
     #[arg(long)]
     pub(crate) keep_unfired: bool,
@@ -115,18 +139,9 @@ pub(crate) struct CompileArguments {
     /// Options and scales, as --save-config writes them; options given here as well win
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where the options and the scales go
-    #[arg(long, value_name = "FILE")]
-    pub(crate) save_config: Option<PathBuf>,
     /// Value of a symbolic extent of the model
     #[arg(long, value_name = "NAME=VALUE", value_parser = extent)]
     pub(crate) dim: Vec<(String, u64)>,
-    /// Stop at a level and write the module as text
-    #[arg(long, value_name = "LEVEL")]
-    pub(crate) emit: Option<Level>,
-    /// Run the network's function before and after each pass that promises to keep it
-    #[arg(long)]
-    pub(crate) check_semantics: bool,
 }
 
 /// The search for bits.
@@ -302,6 +317,34 @@ pub(crate) struct PredictArguments {
     /// Where the results go; once for each output, by name if there are several
     #[arg(short, long, value_name = "[NAME=]FILE", value_parser = named_file)]
     pub(crate) output: Vec<Named<PathBuf>>,
+}
+
+#[derive(Args)]
+pub(crate) struct CompareArguments {
+    /// model.onnx, or MLIR of a float network
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) inputs: InputArguments,
+    /// A program that was compiled from the network: its scales and parameters are taken
+    #[arg(long, value_name = "MODEL.cml", conflicts_with_all = ["calibration", "config", "bits"])]
+    pub(crate) program: Option<PathBuf>,
+    /// Samples that set the scales, where those are not in --config or --program [default: those that are compared]
+    #[arg(long, value_name = "[NAME=]ARRAY")]
+    pub(crate) calibration: Vec<String>,
+    #[command(flatten)]
+    pub(crate) options: OptionArguments,
+    /// How many samples go through the program with noise
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) simulate: usize,
+    /// Decides the noise
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// A layer diverges whose signal is less than this above its error, in dB
+    #[arg(long, value_name = "DB", default_value_t = 10.0)]
+    pub(crate) diverges: f64,
+    /// Print one object for programs
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

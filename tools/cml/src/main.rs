@@ -1,6 +1,7 @@
 //! `cml`: compiles ONNX networks to programs on encrypted data, and runs them.
 
 mod arguments;
+mod compare;
 mod compile;
 mod execute;
 mod inspect;
@@ -32,6 +33,7 @@ fn perform(command: Command) -> anyhow::Result<()> {
         Command::Run(arguments) => execute::run(&arguments),
         Command::Decrypt(arguments) => execute::decrypt(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
     }
 }

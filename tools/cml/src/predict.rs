@@ -181,7 +181,7 @@ fn in_floats(program: &Program, model: &Path, arrays: &[Value]) -> Result<(Vec<V
 }
 
 /// One sample, in the shape of the network's input; `None` if it has another number of elements.
-fn row(array: &Value, index: usize, shape: &[usize]) -> Option<Value> {
+pub(crate) fn row(array: &Value, index: usize, shape: &[usize]) -> Option<Value> {
     let floats = array.as_floats().filter(|floats| floats.ndim() > 0 && index < floats.len_of(Axis(0)))?;
     Value::floats(shape, floats.index_axis(Axis(0), index).iter().copied().collect()).ok()
 }

@@ -7,12 +7,13 @@ mod search;
 pub(crate) mod source;
 pub(crate) mod stages;
 
-use crate::arguments::CompileArguments;
+use crate::arguments::{CompileArguments, OptionArguments};
 use crate::progress;
 use anyhow::{Result, bail};
 use cml_dialects::ir::module_op;
 use cml_runtime::program::file::write_atomically;
 use cml_runtime::program::message::Program;
+use cml_runtime::reference::message::Graph;
 use configuration::Configuration;
 use diagnostics::Diagnostics;
 use melior::ir::Module;
@@ -26,7 +27,7 @@ use std::path::Path;
 /// Compiles a model and writes the program, or the module at a level.
 pub(crate) fn compile(arguments: &CompileArguments) -> Result<()> {
     cml_passes::set_check_semantics(arguments.check_semantics);
-    let mut settings = settings(arguments)?;
+    let mut settings = settings(&arguments.options, &arguments.calibration)?;
     if let Some(target) = search::target(&arguments.search) {
         settings = search::search(&arguments.model, settings, &arguments.search, target)?;
     }
@@ -60,6 +61,11 @@ pub(crate) fn compile_program(model: &Path, settings: Settings) -> Result<(Progr
     })
 }
 
+/// The float network, and the same quantized, each as a computation whose nodes have their ONNX names.
+pub(crate) fn float_and_quantized(model: &Path, settings: Settings) -> Result<(Graph, Graph)> {
+    with_compiler(model, settings, |compiler| compiler.float_and_quantized())
+}
+
 fn with_compiler<T>(
     model: &Path,
     settings: Settings,
@@ -86,7 +92,7 @@ fn with_announced<T>(
 }
 
 /// The options of the command line, over those of a configuration file.
-fn settings(arguments: &CompileArguments) -> Result<Settings> {
+pub(crate) fn settings(arguments: &OptionArguments, calibration: &[String]) -> Result<Settings> {
     let mut configuration = match &arguments.config {
         Some(path) => Configuration::load(path)?,
         None => Configuration::default(),
@@ -97,7 +103,7 @@ fn settings(arguments: &CompileArguments) -> Result<Settings> {
         || arguments.max_accumulator_bits.is_some()
         || arguments.prune.is_some()
         || arguments.keep_unfired;
-    if quantizes && arguments.calibration.is_empty() && !configuration.products.is_empty() {
+    if quantizes && calibration.is_empty() && !configuration.products.is_empty() {
         bail!(
             "the configuration holds the scales of an earlier calibration; --bits, --granularity, --effort, \
              --max-accumulator-bits, --prune and --keep-unfired need --calibration, to find others"
@@ -126,11 +132,7 @@ fn settings(arguments: &CompileArguments) -> Result<Settings> {
         }
     }
     options.dims.extend(arguments.dim.iter().cloned());
-    Ok(Settings {
-        configuration,
-        calibration: arguments.calibration.clone(),
-        machine: arguments.machine.clone(),
-    })
+    Ok(Settings { configuration, calibration: calibration.to_vec(), machine: arguments.machine.clone() })
 }
 
 /// The module as text, with the ONNX nodes as locations.

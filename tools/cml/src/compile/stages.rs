@@ -6,6 +6,7 @@ use super::source::{Level, Source};
 use anyhow::{Result, anyhow, bail};
 use cml_backend::{DECLARED_HIGHS, DECLARED_LOWS, Provenance, encrypted_graph, program_of, quantized_graph};
 use cml_dialects::ffi::set_attribute;
+use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Attributes, Function, Make, module_op, node_name, operand};
 use cml_dialects::nn::MAIN;
 use cml_dialects::qnn::CLIENT_IN;
@@ -24,6 +25,8 @@ use std::path::PathBuf;
 const PRUNE: &str = "cml-prune";
 /// The pass after which the quantizers are found, and before which they are recorded.
 const INSERT: &str = "cml-insert-quantizers";
+/// The pass after which there is no `@main`.
+const SPLIT: &str = "cml-split-client-server";
 
 /// The pass that predicts seconds.
 const PARAMETRIZE: &str = "cml-parametrize";
@@ -95,6 +98,23 @@ impl<'c> Compiler<'c> {
         Ok(())
     }
 
+    /// The float network, and the same with quantizers before the client's part is split off.
+    pub(crate) fn float_and_quantized(mut self) -> Result<(Graph, Graph)> {
+        if self.source.level != Level::Nn || self.source.has_integers {
+            bail!(
+                "expected a float network, found a module that has integers already; give the network itself"
+            );
+        }
+        (self.announce)("simplifying");
+        self.run(&SIMPLIFY.text())?;
+        let float = graph(Function::named(module_op(&self.source.module), MAIN)?)?;
+        self.quantize()?;
+        (self.announce)("lowering to integers");
+        let lower: Vec<&str> = TO_QNN.passes.iter().copied().filter(|pass| *pass != SPLIT).collect();
+        self.run(&lower.join(","))?;
+        Ok((float, graph(Function::named(module_op(&self.source.module), MAIN)?)?))
+    }
+
     /// The program of a module at the lowest level.
     pub(crate) fn program(self) -> Result<Program> {
         (self.announce)("assembling");
@@ -113,7 +133,7 @@ impl<'c> Compiler<'c> {
 
     fn lower_nn(&mut self) -> Result<()> {
         if self.source.has_integers {
-            self.run("cml-split-client-server")?;
+            self.run(SPLIT)?;
         } else {
             self.check_declared(MAIN)?;
             self.quantize()?;
@@ -353,5 +373,6 @@ mod tests {
     #[test]
     fn recording_stands_between_finding_and_inserting() {
         assert!(QUANTIZE.passes.starts_with(&[PRUNE, "cml-calibrate", INSERT]));
+        assert!(TO_QNN.passes.ends_with(&[SPLIT]));
     }
 }
