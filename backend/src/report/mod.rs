@@ -1,6 +1,9 @@
 //! The report of a program: widths, lookups, parameters, failure probability, sizes, predicted time.
 
+mod nodes;
 mod text;
+
+pub use nodes::Node;
 
 use crate::Error;
 use cml_runtime::parameters::ledger::{Summary, assess, summarize};
@@ -40,6 +43,9 @@ pub struct Report {
     pub max_accumulator_bits: u32,
     /// Largest proved width of a value that is only decrypted.
     pub max_output_bits: u32,
+    /// One entry for each ONNX node with lookups, in the order of what to change first.
+    #[serde(default)]
+    pub nodes: Vec<Node>,
     /// One entry for each group of lookups.
     pub lookups: Vec<Lookup>,
     /// Failure probability of all decrypted outputs together.
@@ -216,6 +222,7 @@ impl Report {
                 .sum(),
             max_accumulator_bits: lookups.iter().map(|lookup| lookup.width).max().unwrap_or(0),
             max_output_bits: outputs.iter().map(|event| event.width).max().unwrap_or(0),
+            nodes: Node::all(&lookups, &readings),
             lookups,
             outputs_p_error_log2: finite(Log2Probability::sum(of_outputs)),
             parameter_sets: sets.iter().map(Parameters::of).collect(),

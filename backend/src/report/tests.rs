@@ -197,7 +197,21 @@ fn the_slowest_lookups_come_first() {
     assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 && shares[0] > shares[1]);
     let slow = Recorded { milliseconds: BTreeMap::from([((1, 0), 90.0), ((1, 1), 9.0)]), ..predicted() };
     let text = Report::of(&program(), &slow).unwrap().to_string();
-    assert!(!text.contains("see --input-range"), "nothing is known of the other lookups: {text}");
+    assert!(!text.contains("--input-range"), "nothing is known of the other lookups: {text}");
+}
+
+#[test]
+fn nodes_add_up_their_lookups() {
+    let report = Report::of(&program(), &predicted()).unwrap();
+    let lookups: u64 = report.nodes.iter().map(|node| node.lookups).sum();
+    assert_eq!(lookups, report.lookups_per_inference);
+    let shares: Vec<f64> = report.nodes.iter().filter_map(|node| node.share_of_time).collect();
+    assert!(
+        (shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 && shares.is_sorted_by(|one, other| one >= other)
+    );
+    let wide = report.nodes.iter().find(|node| node.node == "/fc2/Gemm").unwrap();
+    assert_eq!((wide.low, wide.high, wide.width), (0, 179, 8));
+    assert!(wide.hints.iter().any(|hint| hint.contains("--max-accumulator-bits 7")), "{:?}", wide.hints);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The report as tables for people, 80 columns wide.
 
-use super::{Lookup, Neurons, Parameters, Pruned, Report};
+use super::{Lookup, Neurons, Node, Parameters, Pruned, Report};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use std::fmt::{Display, Formatter};
@@ -10,12 +10,18 @@ const COLUMNS: u16 = 80;
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         write_table(f, &self.overview())?;
-        writeln!(f, "\nlookups")?;
         if self.lookups.is_empty() {
-            writeln!(f, "  none")?;
+            writeln!(f, "\nlookups\n  none")?;
         } else {
+            writeln!(f, "\nnodes, what to change first")?;
+            write_table(f, &nodes(&self.nodes))?;
+            if self.nodes.iter().any(|node| !node.hints.is_empty()) {
+                writeln!(f, "\nwhat would help")?;
+                write_table(f, &hints(&self.nodes))?;
+            }
+            writeln!(f, "\nlookups")?;
             write_table(f, &lookups(&self.lookups))?;
-            for note in shared(&self.lookups).chain(hints(&self.lookups)) {
+            for note in shared(&self.lookups) {
                 writeln!(f, "  {note}")?;
             }
             writeln!(f, "\nstages of each lookup")?;
@@ -111,6 +117,23 @@ fn by_time(lookups: &[Lookup]) -> Vec<&Lookup> {
     sorted
 }
 
+fn nodes(nodes: &[Node]) -> Table {
+    let titles = ["  node", "lookups", "proved range", "bits", "seen", "ms of all", "of time", "of failure"];
+    let rows = nodes.iter().map(|node| {
+        [
+            format!("  {}", node.node),
+            node.lookups.to_string(),
+            format!("{}:{}", node.low, node.high),
+            node.width.to_string(),
+            node.measured_width.map_or_else(|| "-".to_owned(), |width| width.to_string()),
+            milliseconds(node.milliseconds),
+            node.share_of_time.map_or_else(|| "-".to_owned(), percent),
+            percent(node.share_of_p_error),
+        ]
+    });
+    titled(titles, &["  node"], rows)
+}
+
 fn lookups(lookups: &[Lookup]) -> Table {
     let titles = ["  node", "count", "bits", "seen", "form", "ms", "of time", "failure", "of failure"];
     let rows = by_time(lookups).into_iter().map(|lookup| {
@@ -140,27 +163,16 @@ fn shared(lookups: &[Lookup]) -> impl Iterator<Item = String> + '_ {
         .map(|lookup| format!("{}: {} tables out of {} rotations", lookup.node, lookup.count, lookup.values))
 }
 
-/// Lookups with less of the time are not worth a hint.
-const LARGE_SHARE: f64 = 0.1;
-
-/// What may make the slowest lookups faster.
-fn hints(lookups: &[Lookup]) -> Vec<String> {
-    let large = |lookup: &&Lookup| lookup.share_of_time.is_some_and(|share| share >= LARGE_SHARE);
-    let mut hints = Vec::new();
-    for lookup in by_time(lookups).into_iter().filter(large) {
-        let node = &lookup.node;
-        if lookup.measured_width.is_some_and(|seen| seen < lookup.width) {
-            hints.push(format!("{node}: data use fewer bits than are proved; see --input-range"));
-        }
-        if lookup.form == "extended_bootstrap" {
-            hints.push(format!(
-                "{node}: {} bits read at once; fewer activation bits leave fewer steps",
-                lookup.width
-            ));
+/// What would help each node, wrapped.
+fn hints(nodes: &[Node]) -> Table {
+    let mut table = table();
+    for node in nodes {
+        for (at, hint) in node.hints.iter().enumerate() {
+            let name = if at == 0 { format!("  {}", node.node) } else { String::new() };
+            table.add_row([name, hint.clone()]);
         }
     }
-    hints.dedup();
-    hints
+    table
 }
 
 /// The name of a form as people read it.
