@@ -76,6 +76,7 @@ mod tests {
             let of = |list: u32, table: &Table| Group {
                 reading: reading(list),
                 profile: Profile::of(table).unwrap(),
+                compares: None,
             };
             // What is read comes out of a lookup, and so does what reads the result.
             let sign = Table { lo: 0, values: vec![0, 1] };

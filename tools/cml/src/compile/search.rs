@@ -216,7 +216,7 @@ impl Evaluator for Candidates<'_> {
         let configuration =
             Configuration { options: self.options(point), products, ..Configuration::default() };
         let settings = Settings { configuration, calibration: Vec::new(), ..self.settings.clone() };
-        with_announced(self.model, settings, &|_| (), |compiler| Ok(compiler.predicted_seconds()))
+        with_announced(self.model, settings, &|_| (), |compiler| compiler.predicted_seconds())
     }
 }
 
@@ -233,8 +233,7 @@ impl Validation {
 fn unsearched(model: &Path, settings: Settings, validation: &Validation, target: Target) -> Result<Settings> {
     let score =
         with_announced(model, settings.clone(), &|_| (), |mut compiler| validation.score(&mut compiler))?;
-    let seconds =
-        with_announced(model, settings.clone(), &|_| (), |compiler| Ok(compiler.predicted_seconds()))?;
+    let seconds = with_announced(model, settings.clone(), &|_| (), |compiler| compiler.predicted_seconds())?;
     let found = described(&Trial { point: Point { bits: Vec::new(), variant: 0 }, score, seconds });
     if !target.keeps(&score) {
         bail!(
