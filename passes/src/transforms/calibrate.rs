@@ -223,11 +223,6 @@ impl Pass for Calibrate {
                 "steps are left free: they follow in chains of products with one quantizer per channel, and not with effort=fast",
             ));
         }
-        if self.steps != Steps::Free {
-            tell(Message::Warning(
-                "steps are left free: they follow in chains of products with one quantizer per channel, and not with effort=fast",
-            ));
-        }
         for product in &products {
             let observed = &observed[index_of[&key(product.input)]];
             let mut quantizers = self.quantizers(product, observed)?;
