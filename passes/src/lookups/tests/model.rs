@@ -56,7 +56,9 @@ impl<'a> Model<'a> {
 
 /// Below `(tolerance + 1/2) * spacing`, to either side.
 fn error(random: &mut ChaCha8Rng, tolerance: u64, spacing: Spacing, trial: u32) -> u64 {
-    let largest = (tolerance * spacing.0 + spacing.0 / 2) as i64 - 1;
+    // A fault may allow more than half a turn, which is any error.
+    let bound = u128::from(tolerance) * u128::from(spacing.0) + u128::from(spacing.0 / 2);
+    let largest = i64::try_from(bound).unwrap_or(i64::MAX) - 1;
     let error = match trial {
         0 => largest,
         1 => -largest,
@@ -64,7 +66,7 @@ fn error(random: &mut ChaCha8Rng, tolerance: u64, spacing: Spacing, trial: u32) 
         _ => match random.random_range(0..4) {
             0 => largest,
             1 => -largest,
-            2 => (random.random_range(-(tolerance as i64)..=tolerance as i64)) * spacing.0 as i64,
+            2 => random.random_range(-(tolerance as i64)..=tolerance as i64).wrapping_mul(spacing.0 as i64),
             _ => random.random_range(-largest..=largest),
         },
     };
