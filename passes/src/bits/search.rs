@@ -51,6 +51,14 @@ pub fn search<E: Evaluator>(
     for start in starts {
         walk.descend(start)?;
     }
+    // A point that was hardly faster, and so no step, may have neighbours that are.
+    let mut ended = None;
+    while let Some(best) =
+        walk.best().map(|(point, _)| point.clone()).filter(|best| ended.as_ref() != Some(best))
+    {
+        walk.descend(best.clone())?;
+        ended = Some(best);
+    }
     Ok(walk.outcome())
 }
 
