@@ -35,13 +35,18 @@ pub(super) trait Supply {
 /// Keeps the ways that no other beats in cost and variance.
 fn undominated(mut ways: Vec<Way>) -> Vec<Way> {
     ways.sort_by(|one, other| one.cost.total_cmp(&other.cost).then(one.variance.total_cmp(&other.variance)));
+    keep_falling(&mut ways, |way| way.variance);
+    ways
+}
+
+/// Keeps what is below all that stands before it.
+fn keep_falling<T>(all: &mut Vec<T>, of: impl Fn(&T) -> f64) {
     let mut least = f64::INFINITY;
-    ways.retain(|way| {
-        let better = way.variance < least;
-        least = least.min(way.variance);
+    all.retain(|one| {
+        let better = of(one) < least;
+        least = least.min(of(one));
         better
     });
-    ways
 }
 
 /// Variance that keyswitch and modulus switch may add where a reading must be `kappa` deviations from its room.
@@ -145,12 +150,7 @@ impl<'a> Wishes<'a> {
                 }
             }
             all.sort_by(|one, other| one.added.total_cmp(&other.added));
-            let mut least = f64::INFINITY;
-            all.retain(|trade| {
-                let better = trade.cost < least;
-                least = least.min(trade.cost);
-                better
-            });
+            keep_falling(&mut all, |trade| trade.cost);
             all
         })
     }
