@@ -1,7 +1,7 @@
 //! All that depends on the dimension of the big key alone: heads, and what keyswitches to each small dimension cost.
 
 use super::{Machine, space};
-use cml_runtime::parameters::{noise, security};
+use cml_runtime::parameters::{ledger, noise, security};
 use cml_runtime::program::message::ParameterSet;
 use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
 use std::cell::OnceCell;
@@ -21,7 +21,7 @@ impl Head {
     /// What a reading loses of its room because boundaries lie on positions: of the extension, or of the plain bootstrap for
     /// comparisons.
     pub(super) fn lost(&self, extension: usize, compares: bool) -> f64 {
-        self.extensions[if compares { 0 } else { extension }].half_position
+        self.extensions[ledger::boundary_extension(compares, extension as u32) as usize].half_position
     }
 }
 

@@ -97,7 +97,7 @@ impl Phase {
         let mut room = self.half_room;
         if let Some(extension) = extension {
             variance += (set.keyswitch_variance() + set.modulus_switch_variance(extension)).0;
-            room -= ledger::half_position(set, if self.compares { 0 } else { extension });
+            room -= ledger::half_position(set, ledger::boundary_extension(self.compares, extension));
         }
         let probability = failure::outside(room, Variance(variance));
         let all = Log2Probability(probability.0 + f64::from(self.count).log2());
@@ -195,9 +195,10 @@ impl Search<'_> {
             if !phase.is_lookup {
                 return phase.fits(*arriving, 0.0).then_some(0);
             }
-            let mut switches = point.switches.iter();
-            let lost = |own: f64| if phase.compares { point.switches[0].1 } else { own };
-            switches.position(|(switch, own)| phase.fits(arriving + keyswitch + switch, lost(*own)))
+            (0..).zip(&point.switches).position(|(extension, (switch, _))| {
+                let boundaries = ledger::boundary_extension(phase.compares, extension);
+                phase.fits(arriving + keyswitch + switch, point.switches[boundaries as usize].1)
+            })
         };
         self.phases.iter().zip(&point.arriving).map(smallest).collect()
     }

@@ -134,7 +134,7 @@ fn add_reader(event: &mut Event, reading: Reading<'_>) {
     let entries = i64::try_from(reading.entries()).unwrap_or(i64::MAX);
     event.width = event.width.max(Width::of_range(1, entries.max(1)).0);
     event.tolerance = event.tolerance.min(reading.tolerance());
-    event.compares |= matches!(reading, Reading::Comparisons(_));
+    event.compares |= reading.compares();
     event.rotations += 1;
     let lookup = reading.lookup();
     if let Err(place) = event.lookups.binary_search(&lookup) {
@@ -326,7 +326,7 @@ fn rotation_digest(
     element: &Combination,
 ) -> [u8; blake3::OUT_LEN] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&[u8::from(matches!(reading, Reading::Comparisons(_)))]).update(polynomial);
+    hasher.update(&[u8::from(reading.compares())]).update(polynomial);
     for number in [reading.extension(), reading.key()] {
         hasher.update(&number.to_le_bytes());
     }

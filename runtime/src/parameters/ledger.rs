@@ -82,7 +82,7 @@ pub fn assess(event: &Event, sets: &[ParameterSet]) -> Result<Assessment, Error>
         Some(extension) => {
             let set = sets.get(event.key as usize).ok_or_else(|| bad("key", event.key.to_string()))?;
             let read = set.keyswitch_variance() + set.modulus_switch_variance(extension);
-            let boundaries = if event.compares { 0 } else { extension };
+            let boundaries = boundary_extension(event.compares, extension);
             (arriving + read, reading_tolerance(event.spacing, event.tolerance, set, boundaries))
         }
     };
@@ -97,10 +97,17 @@ fn half_room(spacing: u64, tolerance: u32) -> f64 {
 }
 
 /// Smallest noise that moves the slot that a bootstrap reads by more than the tolerance, on the torus; not positive where
-/// the positions of the test polynomial are too coarse for that. Thresholds of comparisons lie on positions of extension 0.
+/// the positions of the test polynomial are too coarse. `extension` is that of the boundaries: see [`boundary_extension`].
 #[must_use]
 pub fn reading_tolerance(spacing: u64, tolerance: u32, set: &ParameterSet, extension: u32) -> f64 {
     half_room(spacing, tolerance) - half_position(set, extension)
+}
+
+/// The extension on whose positions the boundaries of a reading lie: its own, or 0 for comparisons, since the sorted rotation
+/// makes component 0 alone.
+#[must_use]
+pub fn boundary_extension(compares: bool, extension: u32) -> u32 {
+    if compares { 0 } else { extension }
 }
 
 /// Half the torus distance of two neighbouring positions of a bootstrap.

@@ -57,6 +57,12 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Whether its results are comparisons.
+    #[must_use]
+    pub fn compares(self) -> bool {
+        matches!(self, Self::Comparisons(_))
+    }
+
     /// By how many slots a reading may be off without any effect.
     #[must_use]
     pub fn tolerance(self) -> u32 {

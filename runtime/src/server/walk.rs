@@ -66,7 +66,7 @@ impl<'a> CheckedServer<'a> {
             return Err("too many accumulators");
         }
         let spacing = self.values[*reading.input() as usize].spacing;
-        let boundaries = if matches!(reading, Reading::Comparisons(_)) { 0 } else { extension };
+        let boundaries = ledger::boundary_extension(reading.compares(), extension);
         if ledger::reading_tolerance(spacing, reading.tolerance(), set, boundaries) <= 0.0 {
             return Err("its input has more slots than the bootstrap can tell apart");
         }

@@ -172,7 +172,7 @@ pub(crate) fn count_failures(found: &[Vec<i64>], expected: &[Vec<i64>]) -> usize
 pub(crate) fn assert_rate(event: &Event, sets: &[ParameterSet], count: f64, failures: usize) {
     let extension = event.extension.unwrap();
     let assessed = ledger::assess(event, sets).unwrap();
-    let boundaries = if event.compares { 0 } else { extension };
+    let boundaries = ledger::boundary_extension(event.compares, extension);
     let half_position = ledger::half_position(&sets[event.key as usize], boundaries);
     let least =
         count * failure::outside(assessed.tolerance + 2.0 * half_position, assessed.variance).0.exp2();

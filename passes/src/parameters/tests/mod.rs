@@ -149,7 +149,7 @@ fn verify(problem: &Problem, found: &Solution, budget: Budget) {
             let added = set.keyswitch_variance() + set.modulus_switch_variance(stage.extension);
             let variance = Variance(demand.input * arriving + earlier) + added;
             let room = (demand.tolerance as f64 + 0.5) * demand.spacing(*spacing).torus();
-            let boundaries = if form.compares() { 0 } else { stage.extension };
+            let boundaries = ledger::boundary_extension(form.compares(), stage.extension);
             phases.push(failure::outside(room - ledger::half_position(set, boundaries), variance));
         }
         let probability = Log2Probability::sum(phases);
