@@ -277,7 +277,7 @@ impl<'a> Reading<'a> {
                 // Events are in the order in which their phases are first read.
                 let next = phases.len();
                 let event = *phases.entry(reading.phase()).or_insert(next);
-                let input = values.get(*reading.input() as usize).map_or(0, |value| value.spacing);
+                let input = values.get(reading.input() as usize).map_or(0, |value| value.spacing);
                 let slots = Spacing(input).slots();
                 all.entry(reading.lookup()).or_default().push(Self { reading, slots, event });
             }

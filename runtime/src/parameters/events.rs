@@ -263,7 +263,7 @@ impl Follow {
 
     /// The event of a phase, before its readers.
     fn reading(&self, node: &str, reading: Reading<'_>) -> Event {
-        let input = *reading.input();
+        let input = reading.input();
         let event = Event {
             node: node.to_owned(),
             extension: Some(reading.extension()),

@@ -1,5 +1,6 @@
 //! What must hold of a program before anything runs it: every number that an executor indexes or allocates by.
 
+use super::Reading;
 use super::error::Invalid;
 use super::message::{
     Action, Bootstrap, Client, Combine, Compare, Comparisons, EncryptedPort, Event, Linear, ParameterSet,
@@ -143,15 +144,12 @@ impl Step {
     }
 
     fn result(&self, values: &[Ciphertexts], key_sets: usize) -> Result<Ciphertexts, &'static str> {
-        if self.reading().is_some_and(|reading| reading.key() as usize >= key_sets) {
-            return Err("it uses a key set that does not exist");
-        }
         match &self.action {
             None => Err("an action that only a newer version knows"),
             Some(Action::Linear(linear)) => linear.result(values),
             Some(Action::Combine(combine)) => combine.result(values),
-            Some(Action::Bootstrap(bootstrap)) => bootstrap.result(values),
-            Some(Action::Compare(compare)) => compare.result(values),
+            Some(Action::Bootstrap(bootstrap)) => Reading::Tables(bootstrap).result(values, key_sets),
+            Some(Action::Compare(compare)) => Reading::Comparisons(compare).result(values, key_sets),
         }
     }
 }
@@ -202,12 +200,28 @@ fn of_spacings_within(
     Ok(inputs)
 }
 
-impl Bootstrap {
-    fn result(&self, values: &[Ciphertexts]) -> Result<Ciphertexts, &'static str> {
-        let input = values.get(self.input as usize).ok_or(UNDEFINED)?;
-        if self.extension > ParameterSet::LARGEST_EXTENSION {
+impl Reading<'_> {
+    fn result(self, values: &[Ciphertexts], key_sets: usize) -> Result<Ciphertexts, &'static str> {
+        let input = values.get(self.input() as usize).ok_or(UNDEFINED)?;
+        if self.key() as usize >= key_sets {
+            return Err("it uses a key set that does not exist");
+        }
+        if self.extension() > ParameterSet::LARGEST_EXTENSION {
             return Err("too many accumulators");
         }
+        if self.spacing() == 0 {
+            return Err("the spacing is 0");
+        }
+        match self {
+            Self::Tables(bootstrap) => bootstrap.check(input)?,
+            Self::Comparisons(compare) => compare.check(input)?,
+        }
+        Ok(Ciphertexts { count: self.results(), spacing: self.spacing() })
+    }
+}
+
+impl Bootstrap {
+    fn check(&self, input: &Ciphertexts) -> Result<(), &'static str> {
         if self.table_of.len() != input.count {
             return Err("there is not one table for each element");
         }
@@ -235,28 +249,16 @@ impl Bootstrap {
                 return Err("a table of more than half the torus is not negacyclic up to its center");
             }
         }
-        if self.spacing == 0 {
-            return Err("the spacing is 0");
-        }
-        Ok(Ciphertexts { count: input.count, spacing: self.spacing })
+        Ok(())
     }
 }
 
 impl Compare {
-    fn result(&self, values: &[Ciphertexts]) -> Result<Ciphertexts, &'static str> {
-        let input = values.get(self.input as usize).ok_or(UNDEFINED)?;
-        if self.extension > ParameterSet::LARGEST_EXTENSION {
-            return Err("too many accumulators");
-        }
+    fn check(&self, input: &Ciphertexts) -> Result<(), &'static str> {
         if self.elements.len() != input.count {
             return Err("there are not as many elements as its input has");
         }
-        if self.spacing == 0 {
-            return Err("the spacing is 0");
-        }
-        self.elements.iter().try_for_each(|element| element.check(input.spacing))?;
-        let count = self.elements.iter().map(|element| element.thresholds.len()).sum();
-        Ok(Ciphertexts { count, spacing: self.spacing })
+        self.elements.iter().try_for_each(|element| element.check(input.spacing))
     }
 }
 

@@ -29,13 +29,13 @@ impl Step {
 }
 
 /// The step must have passed its check.
-impl<'a> Reading<'a> {
+impl Reading<'_> {
     /// The value that is read.
     #[must_use]
-    pub fn input(self) -> &'a u32 {
+    pub fn input(self) -> u32 {
         match self {
-            Self::Tables(bootstrap) => &bootstrap.input,
-            Self::Comparisons(compare) => &compare.input,
+            Self::Tables(bootstrap) => bootstrap.input,
+            Self::Comparisons(compare) => compare.input,
         }
     }
 
@@ -61,6 +61,15 @@ impl<'a> Reading<'a> {
     #[must_use]
     pub fn compares(self) -> bool {
         matches!(self, Self::Comparisons(_))
+    }
+
+    /// Spacing of the results.
+    #[must_use]
+    pub fn spacing(self) -> u64 {
+        match self {
+            Self::Tables(bootstrap) => bootstrap.spacing,
+            Self::Comparisons(compare) => compare.spacing,
+        }
     }
 
     /// By how many slots a reading may be off without any effect.
@@ -126,7 +135,7 @@ impl<'a> Reading<'a> {
     #[must_use]
     pub fn phase(self) -> PhaseId {
         let mut hasher = blake3::Hasher::new();
-        for number in [*self.input(), self.key(), self.extension()] {
+        for number in [self.input(), self.key(), self.extension()] {
             hasher.update(&number.to_le_bytes());
         }
         for element in 0..self.elements() {

@@ -4,6 +4,7 @@ use super::message::{
     Action, Bootstrap, Combine, Compare, EncryptedPort, Linear, ParameterSet, Program, Returned, Server,
     Stage,
 };
+use crate::program::Reading;
 use crate::reference::message::Table;
 use crate::units::Width;
 use std::fmt::{Display, Formatter, Result};
@@ -140,7 +141,7 @@ impl Display for Bootstrap {
 
 impl Display for Compare {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let results: usize = self.elements.iter().map(|element| element.thresholds.len()).sum();
+        let results = Reading::Comparisons(self).results();
         write!(f, "compare %{} for lookup {}, ", self.input, self.lookup)?;
         write!(f, "{} elements, {results} comparisons, {} tables, ", self.elements.len(), self.tables)?;
         write!(f, "key {}, extension {}, spacing {}", self.key, self.extension, spacing(self.spacing))

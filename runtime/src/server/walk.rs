@@ -61,11 +61,10 @@ impl<'a> CheckedServer<'a> {
     fn check_positions(&self, reading: Reading<'_>) -> Result<(), &'static str> {
         let set = &self.server.parameters[reading.key() as usize];
         let extension = reading.extension();
-        let fits = extension <= ParameterSet::LARGEST_EXTENSION;
-        if !fits || (set.polynomial_size as usize) << extension > LARGEST_POLYNOMIAL {
+        if (set.polynomial_size as usize) << extension > LARGEST_POLYNOMIAL {
             return Err("too many accumulators");
         }
-        let spacing = self.values[*reading.input() as usize].spacing;
+        let spacing = self.values[reading.input() as usize].spacing;
         let boundaries = ledger::boundary_extension(reading.compares(), extension);
         if ledger::reading_tolerance(spacing, reading.tolerance(), set, boundaries) <= 0.0 {
             return Err("its input has more slots than the bootstrap can tell apart");
@@ -144,14 +143,14 @@ impl<'a> CheckedServer<'a> {
                 .into_iter()
                 .map(|(members, phase)| {
                     let input = phase.first().reading.input();
-                    (members, (phase, values.get(*input)))
+                    (members, (phase, values.get(input)))
                 })
                 .unzip();
             let results = executor.bootstraps(&phases)?;
             for (index, result) in members.into_iter().flatten().zip(results.into_iter().flatten()) {
                 values.set(self.server.inputs.len() + index, result);
             }
-            wave.bootstraps.iter().for_each(|(_, reading)| values.release(&[*reading.input()]));
+            wave.bootstraps.iter().for_each(|(_, reading)| values.release(&[reading.input()]));
         }
         Ok(self.server.output_values.iter().map(|value| values.get(*value).clone()).collect())
     }
@@ -164,7 +163,7 @@ impl<'a> CheckedServer<'a> {
             let step = BootstrapStep {
                 node: &self.server.steps[*index].node,
                 reading: *reading,
-                input_spacing: self.values[*reading.input() as usize].spacing,
+                input_spacing: self.values[reading.input() as usize].spacing,
                 spacing: self.values[self.server.inputs.len() + index].spacing,
                 set: &self.server.parameters[reading.key() as usize],
             };
