@@ -1,13 +1,10 @@
 //! Numbers of a few bits, one after the other.
 
-/// Bytes of that many numbers.
-pub(crate) fn packed_bytes(count: usize, bits: u32) -> usize {
-    (count as u64 * u64::from(bits)).div_ceil(8) as usize
-}
+use crate::parameters::packed_bytes;
 
 /// The lowest `bits` (1 to 64) of each number, from the lowest bit of the first byte on.
 pub(crate) fn pack(numbers: &[u64], bits: u32) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(packed_bytes(numbers.len(), bits));
+    let mut bytes = Vec::with_capacity(packed_bytes(numbers.len() as u64, bits) as usize);
     let (mut pending, mut held) = (0u128, 0);
     for number in numbers {
         pending |= u128::from(number & (u64::MAX >> (64 - bits))) << held;
@@ -51,7 +48,7 @@ mod tests {
         #[test]
         fn numbers_survive_packing(numbers in proptest::collection::vec(any::<u64>(), 0..70), bits in 1u32..65) {
             let packed = pack(&numbers, bits);
-            prop_assert_eq!(packed.len(), packed_bytes(numbers.len(), bits));
+            prop_assert_eq!(packed.len() as u64, packed_bytes(numbers.len() as u64, bits));
             let kept: Vec<u64> = numbers.iter().map(|number| number & (u64::MAX >> (64 - bits))).collect();
             prop_assert_eq!(unpack(&packed, bits, numbers.len()), kept);
         }

@@ -15,6 +15,11 @@ mod set;
 
 pub use ledger::{Assessment, Summary};
 
+/// Bytes of that many numbers of so many bits, one after the other.
+pub(crate) fn packed_bytes(count: u64, bits: u32) -> u64 {
+    (count * u64::from(bits)).div_ceil(8)
+}
+
 /// Why a parameter set or a failure budget is refused. The compiler, or a file from elsewhere, is at fault.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum Error {

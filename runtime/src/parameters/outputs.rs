@@ -6,7 +6,7 @@
 //! ciphertext would have 33 MB for each level, and saves nothing below three results.
 
 use super::events::events;
-use super::{Error, ledger, noise};
+use super::{Error, ledger, noise, packed_bytes};
 use crate::program::Invalid;
 use crate::program::message::{Event, ParameterSet, Returned, Server};
 use crate::units::{LweDimension, Variance};
@@ -36,7 +36,7 @@ pub fn stored_bits(returned: Option<&Returned>) -> u32 {
 #[must_use]
 pub fn bytes(count: usize, returned: Option<&Returned>, sets: &[ParameterSet]) -> u64 {
     let elements = count as u64 * (dimension(returned, sets).0 as u64 + 1);
-    (elements * u64::from(stored_bits(returned))).div_ceil(8)
+    packed_bytes(elements, stored_bits(returned))
 }
 
 /// What keyswitch and rounding add to the noise of a result.
@@ -45,8 +45,8 @@ pub fn added_variance(returned: Option<&Returned>, sets: &[ParameterSet]) -> Var
     let Some(found) = returned else { return Variance(0.0) };
     let set = found.key.and_then(|key| sets.get(key as usize));
     let keyswitch = set.map_or(Variance(0.0), ParameterSet::keyswitch_variance);
-    let body = (-2.0 * f64::from(found.log2_modulus)).exp2() / 12.0;
-    keyswitch + noise::centered_modulus_switch(dimension(returned, sets), found.log2_modulus) + Variance(body)
+    let mask = noise::centered_modulus_switch(dimension(returned, sets), found.log2_modulus);
+    keyswitch + mask + noise::dropped(WORD.saturating_sub(found.log2_modulus))
 }
 
 /// Whether these sets can return a result like this.

@@ -1,6 +1,6 @@
 //! What a parameter set says: shapes, variances, sizes, bounds.
 
-use super::{Error, noise, security};
+use super::{Error, noise, packed_bytes, security};
 use crate::program::message::ParameterSet;
 use crate::units::{Decomposition, GlweShape, LweDimension, Variance};
 
@@ -81,7 +81,7 @@ impl ParameterSet {
             self.small_dimension(),
             self.glwe_shape(),
             self.pbs_decomposition(),
-            self.fresh_variance() + noise::dropped(self.bootstrap_key_dropped_bits()),
+            self.bootstrap_key_variance(),
         )
     }
 
@@ -92,8 +92,13 @@ impl ParameterSet {
             self.small_dimension(),
             self.glwe_shape(),
             self.pbs_decomposition(),
-            self.fresh_variance() + noise::dropped(self.bootstrap_key_dropped_bits()),
+            self.bootstrap_key_variance(),
         )
+    }
+
+    /// Noise of the bootstrapping key as it is sent.
+    fn bootstrap_key_variance(&self) -> Variance {
+        self.fresh_variance() + noise::dropped(self.bootstrap_key_dropped_bits())
     }
 
     /// What the keyswitch to the small key adds.
@@ -155,13 +160,13 @@ impl ParameterSet {
     /// Bytes of the bodies of the bootstrapping key as it is sent.
     #[must_use]
     pub fn bootstrap_key_bytes(&self) -> u64 {
-        (self.bootstrap_key_words() * u64::from(64 - self.bootstrap_key_dropped_bits())).div_ceil(8)
+        packed_bytes(self.bootstrap_key_words(), 64 - self.bootstrap_key_dropped_bits())
     }
 
     /// Bytes of the bodies of the keyswitching key as it is sent.
     #[must_use]
     pub fn keyswitch_key_bytes(&self) -> u64 {
-        (self.keyswitch_key_words() * u64::from(64 - self.keyswitch_key_dropped_bits())).div_ceil(8)
+        packed_bytes(self.keyswitch_key_words(), 64 - self.keyswitch_key_dropped_bits())
     }
 
     /// Bytes of the set's part of the evaluation key as it is sent: masks as seeds, bodies without the bits below their noise.
