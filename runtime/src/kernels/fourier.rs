@@ -104,7 +104,7 @@ impl<const L: usize> Transform<L> {
             let (scalars, vectors) = factors.split_at(2 * (L - 1));
             // SAFETY: a block has L parts of L numbers.
             let mut x = unsafe { load_parts(lanes, block, L, 0) };
-            multiply_scalars::<L, L, V>(lanes, &mut x, scalars);
+            multiply_scalars::<false, L, L, V>(lanes, &mut x, scalars);
             let mut x = transposed(lanes, transform::<L, L, V>(lanes, x));
             for (part, x) in x[1..].iter_mut().enumerate() {
                 // SAFETY: there is a vector for each part but the first.
@@ -129,7 +129,7 @@ impl<const L: usize> Transform<L> {
                 *x = x.mul_conjugate(lanes, unsafe { load(lanes, vectors, part * L) });
             }
             let mut x = inverse::<L, L, V>(lanes, transposed(lanes, x));
-            multiply_conjugates::<L, L, V>(lanes, &mut x, scalars);
+            multiply_scalars::<true, L, L, V>(lanes, &mut x, scalars);
             // SAFETY: as in `forward`.
             unsafe { store_parts(lanes, block, L, 0, x) };
         }
@@ -279,8 +279,9 @@ unsafe fn store_parts<const R: usize, const L: usize, V: Lanes<L>>(
     }
 }
 
+/// Multiplies the parts but the first by their factors, or by the conjugates of these.
 #[inline(always)]
-fn multiply_scalars<const R: usize, const L: usize, V: Lanes<L>>(
+fn multiply_scalars<const CONJUGATE: bool, const R: usize, const L: usize, V: Lanes<L>>(
     lanes: V,
     x: &mut [Complex<V::F64>; R],
     factors: &[f64],
@@ -289,21 +290,8 @@ fn multiply_scalars<const R: usize, const L: usize, V: Lanes<L>>(
     let factors = &factors[..2 * (R - 1)];
     for part in 1..R {
         let (re, im) = (factors[2 * part - 2], factors[2 * part - 1]);
-        x[part] = x[part].mul(lanes, Complex { re: lanes.splat(re), im: lanes.splat(im) });
-    }
-}
-
-#[inline(always)]
-fn multiply_conjugates<const R: usize, const L: usize, V: Lanes<L>>(
-    lanes: V,
-    x: &mut [Complex<V::F64>; R],
-    factors: &[f64],
-) {
-    // A number of turns that the compiler knows: it leaves no loop.
-    let factors = &factors[..2 * (R - 1)];
-    for part in 1..R {
-        let (re, im) = (factors[2 * part - 2], factors[2 * part - 1]);
-        x[part] = x[part].mul_conjugate(lanes, Complex { re: lanes.splat(re), im: lanes.splat(im) });
+        let factor = Complex { re: lanes.splat(re), im: lanes.splat(im) };
+        x[part] = if CONJUGATE { x[part].mul_conjugate(lanes, factor) } else { x[part].mul(lanes, factor) };
     }
 }
 
@@ -334,7 +322,7 @@ fn first_split<const R: usize, const L: usize, V: Lanes<L>>(
         for index in (start..end).step_by(L) {
             // SAFETY: the parts are the whole polynomial, and multiples of L.
             let mut x = unsafe { input.read::<R>(lanes, pass.part, index) };
-            multiply_scalars::<R, L, V>(lanes, &mut x, &pass.factors);
+            multiply_scalars::<false, R, L, V>(lanes, &mut x, &pass.factors);
             // SAFETY: as above.
             unsafe { store_parts(lanes, data, pass.part, index, transform::<R, L, V>(lanes, x)) };
         }
@@ -349,7 +337,7 @@ fn split<const R: usize, const L: usize, V: Lanes<L>>(lanes: V, pass: &Split, da
         for index in (0..pass.part).step_by(L) {
             // SAFETY: a block has R parts, whose size is a multiple of L.
             let mut x = unsafe { load_parts(lanes, block, pass.part, index) };
-            multiply_scalars::<R, L, V>(lanes, &mut x, factors);
+            multiply_scalars::<false, R, L, V>(lanes, &mut x, factors);
             // SAFETY: as above.
             unsafe { store_parts(lanes, block, pass.part, index, transform::<R, L, V>(lanes, x)) };
         }
@@ -363,7 +351,7 @@ fn join<const R: usize, const L: usize, V: Lanes<L>>(lanes: V, pass: &Split, dat
         for index in (0..pass.part).step_by(L) {
             // SAFETY: a block has R parts, whose size is a multiple of L.
             let mut x = inverse::<R, L, V>(lanes, unsafe { load_parts(lanes, block, pass.part, index) });
-            multiply_conjugates::<R, L, V>(lanes, &mut x, factors);
+            multiply_scalars::<true, R, L, V>(lanes, &mut x, factors);
             // SAFETY: as above.
             unsafe { store_parts(lanes, block, pass.part, index, x) };
         }
@@ -381,7 +369,7 @@ fn last_join<const R: usize, const L: usize, V: Lanes<L>>(
     for index in (0..pass.part).step_by(L) {
         // SAFETY: the parts are the whole data, and multiples of L.
         let mut x = inverse::<R, L, V>(lanes, unsafe { load_parts(lanes, data, pass.part, index) });
-        multiply_conjugates::<R, L, V>(lanes, &mut x, &pass.factors);
+        multiply_scalars::<true, R, L, V>(lanes, &mut x, &pass.factors);
         // SAFETY: as above.
         unsafe { output.write(lanes, pass.part, index, x) };
     }

@@ -44,6 +44,17 @@ impl KeyswitchKernel {
         count.div_ceil(count.div_ceil(LARGEST_BATCH).max(1)).next_multiple_of(Factors::BLOCK).max(1)
     }
 
+    /// Ciphertexts (mask, then body) switched to the key's output, one after the other: [`Self::run`] says how.
+    ///
+    /// # Panics
+    /// As [`Self::run`].
+    #[must_use]
+    pub fn switched(&self, inputs: &[&[u64]]) -> Vec<u64> {
+        let mut outputs = vec![0; inputs.len() * self.output_size()];
+        self.run(inputs, &mut outputs);
+        outputs
+    }
+
     /// Switches ciphertexts (mask, then body) to the key's output; `outputs` takes one after the other. The threads of the
     /// pool share the key's columns, so that few ciphertexts keep all of them busy and the key is read once for all.
     ///

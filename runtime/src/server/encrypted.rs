@@ -86,7 +86,7 @@ impl CheckedServer<'_> {
                 .map(|(list, returned)| {
                     let bits = outputs::stored_bits(returned.as_ref());
                     let list = match returned {
-                        Some(returned) => shorten(key, &list, size, returned),
+                        Some(returned) => shorten(key, list, size, returned),
                         None => list,
                     };
                     (0..samples.len()).map(|sample| bits::pack(list.sample(sample), bits)).collect()
@@ -238,8 +238,7 @@ impl<'a> Encrypted<'a> {
         let of_set = inputs.into_par_iter().map(|(set, inputs)| {
             let kernel = self.key.sets()[set as usize].keyswitch();
             let size = kernel.output_size();
-            let mut words = vec![0; inputs.len() * size];
-            kernel.run(&inputs.iter().map(|(words, _)| *words).collect::<Vec<_>>(), &mut words);
+            let mut words = kernel.switched(&inputs.iter().map(|(words, _)| *words).collect::<Vec<_>>());
             for (output, (_, offset)) in words.chunks_exact_mut(size).zip(inputs) {
                 output[size - 1] = output[size - 1].wrapping_add(offset);
             }
