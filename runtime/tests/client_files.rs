@@ -105,7 +105,7 @@ fn files_are_as_small_as_promised() {
         let size = std::fs::metadata(files.path(name)).unwrap().len();
         assert!((content..content + 128).contains(&size), "{name} has {size} bytes, {content} of content");
     }
-    // Whole words would be an eighth more and the standard form of the key hundreds of times as much.
+    // At least an eighth is saved over whole words.
     let words = client.parameters[0].bootstrap_key_words() * 8;
     assert!(key_sets::eval_key_bytes(&client.parameters) * 8 < words * 7);
 }

@@ -53,7 +53,7 @@ pub(super) trait Lanes<const L: usize>: Copy + Send + Sync {
 #[derive(Clone, Copy)]
 pub(super) struct Portable;
 
-/// Both give the same bits as [`pulp::x86::V3`] does: every operation is rounded as IEEE 754 says.
+/// Gives the same bits as [`pulp::x86::V3`] does: every operation is rounded as IEEE 754 says.
 impl Lanes<4> for Portable {
     type F64 = [f64; 4];
     type U64 = [u64; 4];

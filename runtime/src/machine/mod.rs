@@ -103,8 +103,7 @@ pub struct Bootstraps {
 ///
 /// An element of exactly `t < v` trailing zeros, which is one in `2^(t + 1)`, updates `2^(v - t)` accumulators, all others
 /// update one: `sum over t < v of 2^(v - t) / 2^(t + 1)`, plus `1 / 2^v`, is `(2^(v + 1) + 2^-v) / 3`.
-#[must_use]
-pub fn sorted_components(extension: u32) -> f64 {
+fn sorted_components(extension: u32) -> f64 {
     let accumulators = f64::from(extension).exp2();
     (2.0 * accumulators + 1.0 / accumulators) / 3.0
 }
@@ -249,8 +248,7 @@ impl Machine {
     }
 
     /// Nanoseconds of a batch of `count` bootstraps; `None` where the table lacks the shape.
-    #[must_use]
-    pub fn bootstrap_batch(&self, set: &ParameterSet, extension: u32, count: usize) -> Option<f64> {
+    fn bootstrap_batch(&self, set: &ParameterSet, extension: u32, count: usize) -> Option<f64> {
         let element = self.batch_element(set.glwe_shape(), set.pbs_level, extension, count)?;
         Some(f64::from(set.lwe_dimension) * element)
     }

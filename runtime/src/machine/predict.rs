@@ -18,8 +18,7 @@ impl Machine {
     }
 
     /// The same for several samples that go through the program together.
-    #[must_use]
-    pub fn seconds_of_samples(&self, server: &CheckedServer<'_>, samples: usize) -> Option<f64> {
+    pub(super) fn seconds_of_samples(&self, server: &CheckedServer<'_>, samples: usize) -> Option<f64> {
         let size = server.parameters().first()?.big_dimension().0 + 1;
         let sets = server.parameters();
         let mut clock = Clock { machine: self, sets, size, samples, nanoseconds: 0.0, complete: true };

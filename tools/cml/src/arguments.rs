@@ -61,7 +61,7 @@ pub(crate) enum Command {
 
 #[derive(Subcommand)]
 pub(crate) enum BenchCommand {
-    /// Write the cost table of this machine, for --machine of compile; takes a minute and a half
+    /// Write the cost table of this machine, for --machine of compile; takes about 75 seconds
     #[command(
         after_help = "Example:\n  cml bench machine -o machine.json && cml compile model.onnx --machine machine.json -o model.cml"
     )]

@@ -34,7 +34,7 @@ const MAX_LOG2_SIZE: u32 = 17;
 /// For how many powers of two beyond [`PASS_BYTES`] crowded accumulators are measured.
 const CROWDED: usize = 3;
 
-/// Measures all operations, for about a minute and a half; `progress` is told the part of that time that has passed.
+/// Measures all operations, for about 75 seconds; `progress` is told the part of that time that has passed.
 ///
 /// # Panics
 /// If the system gives no thread.
