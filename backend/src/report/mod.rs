@@ -390,7 +390,9 @@ fn form_of(stages: &[Stage]) -> String {
 }
 
 impl Parameters {
-    fn of(set: &message::ParameterSet) -> Self {
+    /// What is reported of a key set.
+    #[must_use]
+    pub fn of(set: &message::ParameterSet) -> Self {
         Self {
             lwe_dimension: set.lwe_dimension,
             glwe_dimension: set.glwe_dimension,

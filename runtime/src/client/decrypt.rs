@@ -10,7 +10,7 @@ use crate::program::message::{Client, EncryptedPort, ParameterSet};
 use crate::program::{FileKind, check_returned};
 use rayon::prelude::*;
 use std::path::Path;
-use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
+use tfhe::core_crypto::prelude::{LweCiphertext, LweSecretKey, decrypt_lwe_ciphertext};
 
 /// Encrypted results of some samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,17 +66,26 @@ fn decrypt_list(key: &ClientKey, port: &EncryptedPort, list: &[u8]) -> Vec<i64> 
         Some(set) => key.small_secret(set as usize),
         None => key.big_secret(),
     };
-    let size = outputs::dimension(returned, key.parameters()).0 + 1;
-    let words = bits::unpack(list, outputs::stored_bits(returned), port.elements() * size);
+    let phases = phases(&secret, &ciphertexts(port, key.parameters(), list));
+    let integer = |(element, phase)| decode(phase, port.spacing, port.lo[element], port.hi[element]);
+    phases.into_par_iter().enumerate().map(integer).collect()
+}
+
+/// The ciphertexts of one output of one sample, one after the other: mask, then body.
+pub(crate) fn ciphertexts(port: &EncryptedPort, sets: &[ParameterSet], list: &[u8]) -> Vec<u64> {
+    let returned = port.returned.as_ref();
+    let (size, stored) = (outputs::dimension(returned, sets).0 + 1, outputs::stored_bits(returned));
+    let mut words = bits::unpack(list, stored, port.elements() * size);
     // What is rounded is stored as positions on the torus.
-    let shift = 64 - outputs::stored_bits(returned);
-    let ciphertexts = words.par_chunks_exact(size).enumerate();
-    let integer = |(element, words): (usize, &[u64])| {
-        let ciphertext: Vec<u64> = words.iter().map(|word| word << shift).collect();
-        let phase = decrypt_lwe_ciphertext(&secret, &LweCiphertext::from_container(ciphertext, modulus())).0;
-        decode(phase, port.spacing, port.lo[element], port.hi[element])
-    };
-    ciphertexts.map(integer).collect()
+    words.iter_mut().for_each(|word| *word <<= 64 - stored);
+    words
+}
+
+/// The phase of each ciphertext under a key.
+pub(crate) fn phases(secret: &LweSecretKey<&[u64]>, ciphertexts: &[u64]) -> Vec<u64> {
+    let size = secret.lwe_dimension().to_lwe_size().0;
+    let phase = |words| decrypt_lwe_ciphertext(secret, &LweCiphertext::from_container(words, modulus())).0;
+    ciphertexts.par_chunks_exact(size).map(phase).collect()
 }
 
 /// How many integers of one sample are outside of what the program proved.

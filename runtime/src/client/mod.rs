@@ -20,7 +20,7 @@ pub use keys::ClientKey;
 pub use quantize::{Quantized, dequantize, quantize};
 pub use randomness::Randomness;
 
-pub(crate) use decrypt::count_out_of_range;
+pub(crate) use decrypt::{ciphertexts, count_out_of_range, phases};
 pub(crate) use quantize::{integers_of, typed};
 
 use crate::parameters::key_sets;

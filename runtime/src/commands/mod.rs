@@ -8,7 +8,7 @@ mod noise;
 mod predict;
 
 pub use error::Error;
-pub use noise::{NoiseRow, measure_noise};
+pub use noise::{NoiseRow, measure_noise, noise_sets};
 pub use predict::{Mode, Prediction, Seconds, predict};
 
 use crate::arrays::{self, ArraySource};

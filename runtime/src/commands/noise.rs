@@ -1,9 +1,8 @@
 //! Measured noise against the formulas of [`crate::parameters::noise`], on real keys and ciphertexts.
 
-use super::Error;
+use super::{Error, Progress, evaluate};
 use crate::client::encoding::encode;
-use crate::client::shapes::modulus;
-use crate::client::{ClientKey, Randomness, bits, encrypt};
+use crate::client::{ClientKey, Randomness, ciphertexts, encrypt, phases};
 use crate::parameters::{noise, outputs};
 use crate::program::message::{
     Action, Bootstrap, Client, Compare, Comparisons, EncryptedPort, Event, Linear, ParameterSet, Returned,
@@ -11,10 +10,9 @@ use crate::program::message::{
 };
 use crate::reference::message::Table;
 use crate::server::{CheckedServer, ServerKey, Switched};
-use crate::units::Variance;
+use crate::units::{Decomposition, GlweShape, LweDimension, Variance};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tfhe::core_crypto::prelude::{LweCiphertext, LweSecretKey, decrypt_lwe_ciphertext};
 
 /// Extension of the extended bootstraps that are measured.
 const EXTENSION: u32 = 2;
@@ -73,6 +71,25 @@ impl NoiseRow {
     }
 }
 
+/// Sets like those that are found for lookups of 4, 6 and 8 bits: two polynomials of 1024 coefficients, one of 2048, and one
+/// with two digits.
+#[must_use]
+pub fn noise_sets() -> [ParameterSet; 3] {
+    let set = |n, (dimension, polynomial_size), pbs: (u32, u32), ks: (u32, u32)| {
+        ParameterSet::with_least_noise(
+            LweDimension(n),
+            GlweShape { dimension, polynomial_size },
+            Decomposition { base_log: pbs.0, level: pbs.1 },
+            Decomposition { base_log: ks.0, level: ks.1 },
+        )
+    };
+    [
+        set(848, (2, 1024), (23, 1), (5, 3)),
+        set(855, (1, 2048), (23, 1), (5, 3)),
+        set(930, (1, 2048), (15, 2), (4, 4)),
+    ]
+}
+
 /// Measures every operation that the server does, under keys made for this alone: of a seventh of the samples for extended
 /// bootstraps. Sums take results of one key, different ones each, so that what these have in common would show.
 ///
@@ -82,6 +99,7 @@ pub fn measure_noise(
     set: &ParameterSet,
     samples: usize,
     randomness: &mut Randomness,
+    progress: Progress<'_>,
 ) -> Result<Vec<NoiseRow>, Error> {
     let samples = samples.max(SUMMED);
     let server = server(set, samples);
@@ -91,15 +109,9 @@ pub fn measure_noise(
     let server_key = ServerKey::prepare(&key.evaluation_key(randomness));
     let zeros = vec![vec![0; samples], vec![0; samples.div_ceil(PLAIN_FOR_EXTENDED)]];
     let inputs = encrypt(&key, &client, &[zeros], randomness)?;
-    let results = checked.run_encrypted(&server_key, &inputs, &|_| {})?;
-    let words = |output: usize| {
-        let port = &server.outputs[output];
-        let returned = port.returned.as_ref();
-        let size = outputs::dimension(returned, &server.parameters).0 + 1;
-        let stored = outputs::stored_bits(returned);
-        let words = bits::unpack(&results.samples[0][output], stored, port.elements() * size);
-        words.into_iter().map(|word| word << (64 - stored)).collect::<Vec<u64>>()
-    };
+    let results = evaluate(&checked, &server_key, &inputs, progress)?;
+    let words =
+        |output: usize| ciphertexts(&server.outputs[output], &server.parameters, &results.samples[0][output]);
     let (big, small) = (key.big_secret(), key.small_secret(0));
     let fresh = words(FRESH);
     let before = phases(&big, &fresh);
@@ -152,7 +164,7 @@ pub fn measure_noise(
     let returned = server.outputs[SHORT].returned;
     let predicted = outputs::added_variance(returned.as_ref(), &server.parameters);
     let short = differences(&phases(&small, &words(SHORT)), &before);
-    rows.push(NoiseRow::of("keyswitch and rounding of a returned result", &short, predicted));
+    rows.push(NoiseRow::of("shortening of a returned result", &short, predicted));
     Ok(rows)
 }
 
@@ -260,12 +272,6 @@ fn round(ciphertexts: &[u64], count: usize, log2_positions: u32) -> Vec<u64> {
     ciphertexts.chunks_exact(ciphertexts.len() / count).flat_map(of_one).collect()
 }
 
-fn phases(secret: &LweSecretKey<&[u64]>, ciphertexts: &[u64]) -> Vec<u64> {
-    let size = secret.lwe_dimension().to_lwe_size().0;
-    let phase = |words| decrypt_lwe_ciphertext(secret, &LweCiphertext::from_container(words, modulus())).0;
-    ciphertexts.chunks_exact(size).map(phase).collect()
-}
-
 fn torus(phase: u64) -> f64 {
     phase as i64 as f64 * (-64f64).exp2()
 }
@@ -273,23 +279,13 @@ fn torus(phase: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{Decomposition, GlweShape, LweDimension};
 
     /// Standard deviations of a thousand samples scatter by 2.2 %, 0.03 bits; the formulas are good to a tenth of a bit.
     const TOLERANCE_BITS: f64 = 0.2;
 
-    fn set(n: u32, (k, size): (usize, usize), pbs: (u32, u32), ks: (u32, u32)) -> ParameterSet {
-        ParameterSet::with_least_noise(
-            LweDimension(n as usize),
-            GlweShape { dimension: k, polynomial_size: size },
-            Decomposition { base_log: pbs.0, level: pbs.1 },
-            Decomposition { base_log: ks.0, level: ks.1 },
-        )
-    }
-
     fn assert_predicted(set: &ParameterSet, samples: usize) {
         let mut randomness = Randomness::from_seed([set.lwe_dimension as u8; 32]);
-        for row in measure_noise(set, samples, &mut randomness).unwrap() {
+        for row in measure_noise(set, samples, &mut randomness, &|_, _| ()).unwrap() {
             let (error, count) = (row.error_bits(), row.samples as f64);
             eprintln!("{} ({count}): {:.3} bits, {error:+.3}", row.operation, row.measured.log2_std_dev());
             // Samples of few: twice their own scatter more.
@@ -300,33 +296,25 @@ mod tests {
         }
     }
 
-    fn sets() -> [ParameterSet; 3] {
-        [
-            set(848, (2, 1024), (23, 1), (5, 3)),
-            set(855, (1, 2048), (23, 1), (5, 3)),
-            set(930, (1, 2048), (15, 2), (4, 4)),
-        ]
-    }
-
     #[test]
     fn noise_is_as_predicted_for_two_polynomials_of_1024() {
-        assert_predicted(&sets()[0], 1000);
+        assert_predicted(&noise_sets()[0], 1000);
     }
 
     #[test]
     fn noise_is_as_predicted_for_level_1_of_2048() {
-        assert_predicted(&sets()[1], 1000);
+        assert_predicted(&noise_sets()[1], 1000);
     }
 
     #[test]
     fn noise_is_as_predicted_for_level_2_of_2048() {
-        assert_predicted(&sets()[2], 1000);
+        assert_predicted(&noise_sets()[2], 1000);
     }
 
     /// What all results of one key have in common shows only in many of them.
     #[test]
     #[ignore = "minutes"]
     fn noise_is_as_predicted_for_many_samples() {
-        sets().iter().for_each(|set| assert_predicted(set, 4000));
+        noise_sets().iter().for_each(|set| assert_predicted(set, 4000));
     }
 }

@@ -108,7 +108,7 @@ pub fn blind_rotation(
 /// the product that comes from this average is smooth, and half of the variance.
 ///
 /// # Source
-/// Our own, from the formula of the rounding; measured in `runtime/tests/comparisons.rs`.
+/// Our own, from the formula of the rounding; measured in `commands/noise.rs`.
 #[must_use]
 pub fn correlated_share(
     input: LweDimension,

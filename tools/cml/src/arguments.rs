@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// Compile a network again as a program was compiled, and compare the two
     #[command(after_help = "Example:\n  cml verify model.cml model.onnx")]
     Verify(VerifyArguments),
-    /// Measure this machine
+    /// Measure this machine, and the noise of encrypted operations
     #[command(subcommand)]
     Bench(BenchCommand),
 }
@@ -72,6 +72,16 @@ pub(crate) enum BenchCommand {
         /// What reports call it
         #[arg(long, default_value = "measured")]
         name: String,
+    },
+    /// Print the noise of every encrypted operation, measured and predicted, for three key sets; takes a minute or two
+    #[command(after_help = "Examples:\n  cml bench noise\n  cml bench noise --samples 4000 --json")]
+    Noise {
+        /// Ciphertexts that each operation is measured on; a seventh of that for extended bootstraps
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=4000))]
+        samples: u32,
+        /// Print one object for programs
+        #[arg(long)]
+        json: bool,
     },
 }
 

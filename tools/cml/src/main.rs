@@ -8,6 +8,7 @@ mod execute;
 mod inspect;
 mod predict;
 mod progress;
+mod table;
 mod verify;
 
 use arguments::{Arguments, Command};

@@ -1,6 +1,7 @@
-//! `cml bench`: what this machine is measured to be.
+//! `cml bench`: what this machine is measured to be, and the noise of encrypted operations.
 
 mod machine;
+mod noise;
 
 use crate::arguments::BenchCommand;
 use anyhow::Result;
@@ -9,5 +10,6 @@ use anyhow::Result;
 pub(crate) fn bench(command: &BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Machine { output, name } => machine::machine(output, name),
+        BenchCommand::Noise { samples, json } => noise::noise(*samples as usize, *json),
     }
 }

@@ -1,27 +1,14 @@
 //! The comparison as a table for people, 80 columns wide.
 
 use super::{Layer, Outcome};
-use comfy_table::presets::NOTHING;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use crate::table::table;
 use std::fmt::{Display, Formatter};
-
-const COLUMNS: u16 = 80;
 
 impl Display for Outcome {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{} samples, {} of them simulated\n", self.samples, self.simulated_samples)?;
-        let mut table = Table::new();
-        table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS);
-        table.set_header(
-            ["node", "to error", "worst channel", "clipped", "wrong in simulation"].map(Cell::new),
-        );
-        for layer in &self.layers {
-            table.add_row(layer.row());
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        table.lines().try_for_each(|line| writeln!(f, "{}", line.trim_end()))?;
+        let titles = ["node", "to error", "worst channel", "clipped", "wrong in simulation"];
+        f.write_str(&table(titles, self.layers.iter().map(Layer::row)))?;
         writeln!(f)?;
         let ratio = |node: &String| {
             let layer = self.layers.iter().find(|layer| layer.node == *node);
