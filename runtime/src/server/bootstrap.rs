@@ -4,7 +4,7 @@ use super::rotations::Rotated;
 use super::{KeySet, Switched};
 use crate::kernels::{Accumulators, Rotation};
 
-/// Scratch of blind rotations: one for each thread.
+/// Blind rotations of one thread.
 ///
 /// An extended test polynomial lies in Z[Y]/(Y^(N 2^v) + 1), which contains Z[X]/(X^N + 1) with X = Y^(2^v). It is held
 /// in 2^v accumulators of size N: component `j` has the coefficients `j` modulo 2^v. A bit of the small key acts on each
@@ -14,6 +14,12 @@ use crate::kernels::{Accumulators, Rotation};
 /// Lee and Yoon, "Discretization Error Reduction for High Precision TFHE", PKC 2023. The order of the mask is ours.
 pub(super) struct BlindRotation<'a> {
     key: &'a KeySet,
+    scratch: Scratch,
+}
+
+/// What blind rotations with one key work on.
+#[derive(Default)]
+pub(super) struct Scratch {
     accumulators: Option<Accumulators>,
     switched: Vec<Switched>,
     rotations: Vec<Rotation>,
@@ -21,7 +27,7 @@ pub(super) struct BlindRotation<'a> {
 
 impl<'a> BlindRotation<'a> {
     pub(super) fn new(key: &'a KeySet) -> Self {
-        Self { key, accumulators: None, switched: Vec::new(), rotations: Vec::new() }
+        Self { key, scratch: key.take_scratch() }
     }
 
     /// Rotates a batch through passes over the bootstrapping key, and extracts the coefficients that are asked for.
@@ -32,10 +38,10 @@ impl<'a> BlindRotation<'a> {
         let (size, components) = (shapes.polynomial.0, 1usize << extension);
         let log2_positions = (2 * size).ilog2() + extension;
         let needed = batch.len() << extension;
-        let kept = self.accumulators.take().filter(|accumulators| accumulators.count() >= needed);
+        let kept = self.scratch.accumulators.take().filter(|accumulators| accumulators.count() >= needed);
         let mut accumulators = kept.unwrap_or_else(|| kernel.accumulators(needed));
-        self.switched.resize_with(batch.len(), Switched::default);
-        for (index, (switched, rotated)) in self.switched.iter_mut().zip(batch.iter()).enumerate() {
+        self.scratch.switched.resize_with(batch.len(), Switched::default);
+        for (index, (switched, rotated)) in self.scratch.switched.iter_mut().zip(batch.iter()).enumerate() {
             switched.switch(rotated.small, log2_positions);
             for component in 0..components {
                 // The test polynomial, rotated by the body.
@@ -49,7 +55,7 @@ impl<'a> BlindRotation<'a> {
         for zeros in 0..=extension {
             for bit in 0..shapes.small.0 {
                 self.collect(bit, zeros, extension);
-                kernel.rotate(bit, &mut accumulators, &self.rotations);
+                kernel.rotate(bit, &mut accumulators, &self.scratch.rotations);
             }
         }
         let length = shapes.big_size().0;
@@ -59,7 +65,7 @@ impl<'a> BlindRotation<'a> {
                 output[length - 1] = output[length - 1].wrapping_add(polynomial.half_center());
             }
         }
-        self.accumulators = Some(accumulators);
+        self.scratch.accumulators = Some(accumulators);
     }
 
     /// The rotations that one bit decides, of those ciphertexts whose element has so many zeros at its end, or at least as
@@ -67,8 +73,8 @@ impl<'a> BlindRotation<'a> {
     fn collect(&mut self, bit: usize, zeros: u32, extension: u32) {
         let components = 1usize << extension;
         let turn = 2 * self.key.shapes().polynomial.0;
-        self.rotations.clear();
-        for (index, switched) in self.switched.iter().enumerate() {
+        self.scratch.rotations.clear();
+        for (index, switched) in self.scratch.switched.iter().enumerate() {
             let element = switched.positions()[bit];
             if element == 0 || element.trailing_zeros().min(extension) != zeros {
                 continue;
@@ -78,8 +84,18 @@ impl<'a> BlindRotation<'a> {
                 let source = (target + components - element % components) % components;
                 let degree = ((source + element) >> extension) % turn;
                 let first = index * components;
-                self.rotations.push(Rotation { target: first + target, source: first + source, degree });
+                self.scratch.rotations.push(Rotation {
+                    target: first + target,
+                    source: first + source,
+                    degree,
+                });
             }
         }
+    }
+}
+
+impl Drop for BlindRotation<'_> {
+    fn drop(&mut self) {
+        self.key.keep_scratch(std::mem::take(&mut self.scratch));
     }
 }

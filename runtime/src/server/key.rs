@@ -1,8 +1,10 @@
 //! The evaluation key, made ready to compute with.
 
+use super::bootstrap::Scratch;
 use crate::client::shapes::Shapes;
 use crate::client::{EvaluationKey, EvaluationKeySet, ProgramHash};
 use crate::kernels::{BootstrapKernel, KeyswitchKernel};
+use std::sync::Mutex;
 
 /// All keys of a program, ready to compute with.
 pub struct ServerKey {
@@ -15,6 +17,9 @@ pub struct KeySet {
     shapes: Shapes,
     bootstrap: BootstrapKernel,
     keyswitch: KeyswitchKernel,
+    /// Room for blind rotations that no thread uses now. It is kept from one wave and one sample to the next: huge pages
+    /// that the system takes back and gives again cost more than a blind rotation.
+    idle: Mutex<Vec<Scratch>>,
 }
 
 impl ServerKey {
@@ -49,7 +54,7 @@ impl KeySet {
     }
 
     pub(super) fn of(shapes: Shapes, bootstrap: BootstrapKernel, keyswitch: KeyswitchKernel) -> Self {
-        Self { shapes, bootstrap, keyswitch }
+        Self { shapes, bootstrap, keyswitch, idle: Mutex::default() }
     }
 
     pub(super) fn shapes(&self) -> &Shapes {
@@ -64,6 +69,19 @@ impl KeySet {
     pub(super) fn rotation_cost(&self) -> u64 {
         let shapes = &self.shapes;
         (shapes.small.0 * shapes.glwe.0 * shapes.pbs_level.0 * shapes.polynomial.0) as u64
+    }
+
+    /// Room for blind rotations, used before where there is some.
+    pub(super) fn take_scratch(&self) -> Scratch {
+        // Nothing that can fail happens under the lock.
+        self.idle.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default()
+    }
+
+    /// Keeps it for whoever rotates next.
+    pub(super) fn keep_scratch(&self, scratch: Scratch) {
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(scratch);
+        }
     }
 
     pub(super) fn bootstrap(&self) -> &BootstrapKernel {
