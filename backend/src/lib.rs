@@ -8,8 +8,4 @@ pub mod report;
 pub mod schedule;
 
 pub use error::Error;
-pub use program::{
-    DECLARED_HIGHS, DECLARED_LOWS, MEASURED_WIDTH, NEURON_COUNTS, NEURON_NODES, P_ERROR, P_ERROR_PER_LOOKUP,
-    PREDICTED_MILLISECONDS, PRUNED_NODES, PRUNED_WEIGHTS, Provenance, encrypted_graph, program_of,
-    quantized_graph,
-};
+pub use program::{DECLARED_HIGHS, DECLARED_LOWS, Provenance, encrypted_graph, program_of, quantized_graph};

@@ -6,9 +6,9 @@ use crate::report::{Neurons, Pruned, Recorded, Report};
 use crate::schedule::Schedule;
 use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Attributes, Function, IrError, expected, module_op, op_name};
-use cml_dialects::nn::MODEL;
+use cml_dialects::nn::{MODEL, NEURON_COUNTS, NEURON_NODES, PRUNED_NODES, PRUNED_WEIGHTS};
 use cml_dialects::qnn::{CLIENT_IN, CLIENT_OUT, SERVER, zero_point};
-use cml_dialects::tfhe;
+use cml_dialects::tfhe::{self, MEASURED_WIDTH, P_ERROR, P_ERROR_PER_LOOKUP, PREDICTED_MILLISECONDS};
 use cml_runtime::machine::Machine;
 use cml_runtime::parameters::events::events;
 use cml_runtime::parameters::outputs;
@@ -18,28 +18,10 @@ use cml_runtime::server::CheckedServer;
 use melior::ir::{Module, OperationRef, Value};
 use std::collections::BTreeMap;
 
-/// Attribute of a module: the failure budget of one inference, log2, an f64.
-pub const P_ERROR: &str = "cml.p_error_log2";
-/// Attribute of a module: the failure budget of one lookup, log2, an f64.
-pub const P_ERROR_PER_LOOKUP: &str = "cml.p_error_per_lookup_log2";
 /// Attribute of a module: smallest value that each input may have, an `array<f64>` for each input.
 pub const DECLARED_LOWS: &str = "cml.declared_lows";
 /// Attribute of a module: largest value that each input may have, an `array<f64>` for each input.
 pub const DECLARED_HIGHS: &str = "cml.declared_highs";
-/// Attribute of a module: the nodes whose weights were pruned, an array of strings.
-pub const PRUNED_NODES: &str = "cml.pruned_nodes";
-/// Attribute of a module: for each of these nodes an `array<i64>` of three: its weights, those that were not 0 before, and those
-/// that are not 0 now.
-pub const PRUNED_WEIGHTS: &str = "cml.pruned_weights";
-/// Attribute of a module: the activations between products, an array of strings.
-pub const NEURON_NODES: &str = "cml.neuron_nodes";
-/// Attribute of a module: for each of these an `array<i64>` of three: its neurons, those that are constant on every input that the
-/// client may send, and those that were made constant because calibration never saw them fire.
-pub const NEURON_COUNTS: &str = "cml.neuron_counts";
-/// Attribute of a `tfhe.bootstrap`: the largest width that calibration saw in what its lookup reads, in bits.
-pub const MEASURED_WIDTH: &str = "cml.measured_width";
-/// Attribute of a `tfhe.bootstrap`: the milliseconds that the cost table gives for one element on one core, an f64.
-pub const PREDICTED_MILLISECONDS: &str = "cml.predicted_milliseconds";
 
 /// What a program holds beside the module that it is made of.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,7 @@ use cml_backend::report::Report;
 use cml_backend::{Error, Provenance, program_of, quantized_graph};
 use cml_dialects::ffi::{parse_module, remove_attribute};
 use cml_dialects::ir::module_op;
+use cml_dialects::tfhe::P_ERROR;
 use cml_runtime::client;
 use cml_runtime::machine::Machine;
 use cml_runtime::reference::Value;
@@ -66,7 +67,7 @@ fn a_module_of_another_level_is_refused() {
     let refused = program_of(&module, Provenance::default()).unwrap_err();
     assert_eq!(refused.to_string(), "module has no function @server");
     let module = support::module(&context);
-    remove_attribute(module_op(&module), "cml.p_error_log2");
+    remove_attribute(module_op(&module), P_ERROR);
     let refused = program_of(&module, Provenance::default()).unwrap_err();
     assert!(
         matches!(refused, Error::Invalid(_)) && refused.to_string().contains("failure budget"),

@@ -10,6 +10,10 @@ use melior::ir::{Location, OperationRef, Type, Value, ValueLike};
 pub const INPUT_LOWS: &str = "cml.input_lows";
 /// Attribute of `@server`, from `fhe` on: the largest integer of each element, one array for each argument.
 pub const INPUT_HIGHS: &str = "cml.input_highs";
+/// Attribute of an op at this level: the smallest integer of each element that calibration saw.
+pub const MEASURED_LOWS: &str = "cml.measured_lows";
+/// Attribute of an op at this level: the largest integer of each element that calibration saw.
+pub const MEASURED_HIGHS: &str = "cml.measured_highs";
 
 /// Smallest and largest value of each element, row-major.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -15,6 +15,16 @@ use melior::ir::{Attribute, Block, BlockLike, Location, Module, Type, Value, Val
 pub const MAIN: &str = "main";
 /// Attribute of a module: the name of the model.
 pub const MODEL: &str = "cml.model";
+/// Attribute of a module: the nodes whose weights were pruned, an array of strings.
+pub const PRUNED_NODES: &str = "cml.pruned_nodes";
+/// Attribute of a module: for each of these nodes an `array<i64>` of three: its weights, those that were not 0 before, and those
+/// that are not 0 now.
+pub const PRUNED_WEIGHTS: &str = "cml.pruned_weights";
+/// Attribute of a module: the activations between products by the ONNX node that a user knows them by, an array of strings.
+pub const NEURON_NODES: &str = "cml.neuron_nodes";
+/// Attribute of a module: for each of these an `array<i64>` of three: its neurons, those that are constant on every input that
+/// the client may send, and those that were made constant because calibration never saw them fire.
+pub const NEURON_COUNTS: &str = "cml.neuron_counts";
 
 /// What the attribute `rounding` of a quantizer says.
 pub(crate) const ROUNDINGS: [(Rounding, &str); 8] = [

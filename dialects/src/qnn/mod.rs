@@ -25,8 +25,7 @@ pub fn quantizer_of(op: OperationRef<'_, '_>, value: Value<'_, '_>) -> Result<Qu
 }
 
 /// The same parts as runtime data.
-#[must_use]
-pub fn to_quantizer(parts: &QuantParts) -> Quantizer {
+fn to_quantizer(parts: &QuantParts) -> Quantizer {
     Quantizer {
         scales: parts.scales.clone(),
         zero_points: parts.zero_points.clone(),

@@ -127,8 +127,10 @@ def Tfhe_Stage : I64EnumAttr<"Stage", "what a bootstrap is for in its lookup", [
     I64EnumAttrCase<"Table", 0, "table">, I64EnumAttrCase<"Fold", 1, "fold">, I64EnumAttrCase<"Nearest", 2, "nearest">,
     I64EnumAttrCase<"Count", 3, "count">, I64EnumAttrCase<"Sign", 4, "sign">, I64EnumAttrCase<"Approximate", 5, "approximate">]> {
   let description = [{
-    `table` reads the value itself; `fold` reads coarsely what takes the value into a smaller window; `nearest` and `count` give
-    the distance to the nearest threshold and the number of thresholds below it, `sign` the side on which the value lies; `approximate` is `table` for a value that may be off by the tolerance.
+    `table` reads the value itself; `fold` reads coarsely what takes the value into a smaller window; `nearest` gives what takes the
+    value to its distance from the nearest jump or border, `count` what the table gives below that jump, or the number of the zone
+    there, `sign` what to add on the side on which the value lies; `approximate` is `table` for a value that may be off by the
+    tolerance.
   }];
   let cppNamespace = "::cml::tfhe";
 }

@@ -20,6 +20,16 @@ pub const OUTPUT_LOWS: &str = "cml.output_lows";
 /// Attribute of `@server` at this level: the largest integer of each element, one array for each result.
 pub const OUTPUT_HIGHS: &str = "cml.output_highs";
 
+/// Attribute of a module: the failure budget of one inference, log2, an f64.
+pub const P_ERROR: &str = "cml.p_error_log2";
+/// Attribute of a module: the failure budget of one lookup, log2, an f64.
+pub const P_ERROR_PER_LOOKUP: &str = "cml.p_error_per_lookup_log2";
+/// Attribute of `tfhe.bootstrap` and `tfhe.compare`: the largest width that calibration saw in what the lookup reads, in bits.
+pub const MEASURED_WIDTH: &str = "cml.measured_width";
+/// Attribute of `tfhe.bootstrap` and `tfhe.compare`: the milliseconds that the cost table gives for one element on one core, an
+/// f64.
+pub const PREDICTED_MILLISECONDS: &str = "cml.predicted_milliseconds";
+
 /// Which key a ciphertext is under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {

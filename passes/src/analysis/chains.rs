@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest table that is computed; wider accumulators are refused before.
-pub const MAX_TABLE: u64 = 1 << 20;
+const MAX_TABLE: u64 = 1 << 20;
 
 /// Elementwise ops of `nn`.
 const ELEMENTWISE: &[&str] = &[
@@ -124,7 +124,7 @@ impl<'c, 'a> Chain<'c, 'a> {
     /// point, results as stored.
     ///
     /// # Errors
-    /// [`PassError::Model`] for a range of more than [`MAX_TABLE`] values.
+    /// [`PassError::Model`] for a range of more than 2^20 values.
     pub fn tables(&self, ranges: &[Ranges]) -> Result<Vec<Table>, PassError> {
         let span = |(source, element): &(usize, usize)| {
             (ranges[*source].highs[*element] - ranges[*source].lows[*element]).unsigned_abs() + 1

@@ -8,9 +8,9 @@ use crate::analysis::comparisons;
 use crate::analysis::movement::origins;
 use crate::analysis::shapes::broadcast_index;
 use crate::framework::{PassError, model_error};
-use crate::lookups::Profile;
+use crate::lookups::{Profile, gcd};
 use crate::parameters::{self, Norms, Problem, Reading};
-use cml_dialects::fhe::{Ranges, ranges};
+use cml_dialects::fhe::{MEASURED_HIGHS, MEASURED_LOWS, Ranges, ranges};
 use cml_dialects::interpret::{is_movement, lookup_of};
 use cml_dialects::ir::{
     Attributes, Function, defining_op, key, node_name, op_name, operand, operands, result, shape_of,
@@ -444,13 +444,6 @@ fn primitive(form: &Form, lo: i64, values: &[i64]) -> (Form, Entries) {
     (Form { terms, constant: 0 }, (lo, read.into_iter().map(|(_, result)| result).collect()))
 }
 
-fn gcd(mut left: u64, mut right: u64) -> u64 {
-    while right != 0 {
-        (left, right) = (right, left % right);
-    }
-    left
-}
-
 /// Lookups of one class are done in one form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Class {
@@ -481,12 +474,11 @@ impl Class {
 
 /// Widths of the measured ranges of a value's elements, where calibration data was run.
 fn measured_widths(value: Value<'_, '_>) -> Vec<u32> {
-    let Some(op) = defining_op(value).filter(|op| op.has_attribute("cml.measured_lows")) else {
+    let Some(op) = defining_op(value).filter(|op| op.has_attribute(MEASURED_LOWS)) else {
         return Vec::new();
     };
     let attributes = Attributes(op);
-    let (Ok(lows), Ok(highs)) =
-        (attributes.i64_array("cml.measured_lows"), attributes.i64_array("cml.measured_highs"))
+    let (Ok(lows), Ok(highs)) = (attributes.i64_array(MEASURED_LOWS), attributes.i64_array(MEASURED_HIGHS))
     else {
         return Vec::new();
     };

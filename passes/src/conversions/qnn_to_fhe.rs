@@ -8,7 +8,9 @@
 
 use crate::analysis::movement::on_level;
 use crate::framework::{Pass, PassError, PassInfo, Preserves, model_error};
-use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges, hull, ranges, tensor};
+use cml_dialects::fhe::{
+    INPUT_HIGHS, INPUT_LOWS, MEASURED_HIGHS, MEASURED_LOWS, Ranges, hull, ranges, tensor,
+};
 use cml_dialects::interpret::{is_movement, lookup_of};
 use cml_dialects::ir::{
     Attributes, Function, Make, Mapping, NewOp, Signature, build_function, expected, op_name,
@@ -116,8 +118,8 @@ fn convert<'c, 'b>(
                 .attribute("weights", attributes.get("weights")?)
                 .attribute("lows", make.i64_array(&ranges.lows))
                 .attribute("highs", make.i64_array(&ranges.highs))
-                .optional("cml.measured_lows", measured[0])
-                .optional("cml.measured_highs", measured[1])
+                .optional(MEASURED_LOWS, measured[0])
+                .optional(MEASURED_HIGHS, measured[1])
                 .result(tensor(place, &shape, ranges.hull())?)
         }
         "qnn.lookup" => {

@@ -6,7 +6,7 @@ use super::language::Term;
 use super::program::Program;
 use super::select::Selection;
 use crate::framework::PassError;
-use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges, tensor};
+use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, MEASURED_HIGHS, MEASURED_LOWS, Ranges, tensor};
 use cml_dialects::ir::{Function, IrError, Make, NewOp, Signature, build_function};
 use egg::{Id, Language};
 use melior::Context;
@@ -15,7 +15,7 @@ use melior::ir::{Attribute as IrAttribute, Block, Location, Value, ValueLike};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const MEASURED: [&str; 2] = ["cml.measured_lows", "cml.measured_highs"];
+const MEASURED: [&str; 2] = [MEASURED_LOWS, MEASURED_HIGHS];
 
 /// What is kept of an op of the function as it was.
 pub(crate) struct Origin<'c> {

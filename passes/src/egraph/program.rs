@@ -7,7 +7,7 @@ use super::rules;
 use super::tables::Tables;
 use crate::analysis::shapes::count;
 use crate::framework::{PassError, model_error};
-use cml_dialects::fhe::{Ranges, hull};
+use cml_dialects::fhe::{MEASURED_HIGHS, MEASURED_LOWS, Ranges, hull};
 use cml_dialects::interpret::lookup_of;
 use cml_dialects::ir::{
     Attributes, Function, expected, key, op_name, operands, result, shape_of, tensor_shape,
@@ -62,7 +62,7 @@ impl Program {
                 (Ok(lows), Ok(highs)) => Some(Ranges { lows: lows.to_vec(), highs: highs.to_vec() }),
                 _ => None,
             };
-            let measured = op.has_attribute("cml.measured_lows") && op.has_attribute("cml.measured_highs");
+            let measured = op.has_attribute(MEASURED_LOWS) && op.has_attribute(MEASURED_HIGHS);
             let id = program.add(term, stated, measured);
             classes.insert(key(result(op)?), id);
         }

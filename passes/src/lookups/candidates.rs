@@ -29,7 +29,7 @@ enum Reading {
 
 /// The forms that serve a profile.
 ///
-/// Of each plan (which stages, in which order) some dozens of windows: those that cost least in some circumstances, and those
+/// Of each plan (which stages, in which order) up to two dozen windows: those that cost least in some circumstances, and those
 /// that differ most from them. Keys and extensions are left to be chosen. The same arguments give the same list.
 pub struct Candidates {
     profile: Profile,

@@ -29,6 +29,7 @@ pub use error::{ParseFormError, Unfit};
 pub use nearest::Spread;
 pub use nodes::{Input, Node, Role};
 pub use profile::Profile;
+pub(crate) use profile::gcd;
 pub use verify::{Wrong, verify};
 
 /// How one noisy phase is read, and what for. Slots are those of the spacing at which it is read.
@@ -139,12 +140,6 @@ impl Form {
     #[must_use]
     pub fn compares(&self) -> bool {
         self.stages.iter().any(|stage| stage.kind == Kind::Compare)
-    }
-
-    /// Half-torus slots that the input's spacing must leave.
-    #[must_use]
-    pub fn slots(&self) -> u64 {
-        self.slots
     }
 
     /// What each stage asks of keys and spacing.

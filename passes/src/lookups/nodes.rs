@@ -23,11 +23,11 @@ pub enum Role {
     Approximate,
     /// Brings a value near the transition.
     Fold,
-    /// Brings a value to its distance from the nearest jump.
+    /// Brings a value to its distance from the nearest jump or border.
     Nearest,
-    /// The value below the nearest jump.
+    /// What the table gives below the nearest jump, or the number of the zone there.
     Count,
-    /// On which side of a jump the value is.
+    /// On which side of the jump or border the value is.
     Sign,
 }
 

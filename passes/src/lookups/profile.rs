@@ -92,7 +92,8 @@ impl Profile {
     }
 }
 
-fn gcd(one: u64, other: u64) -> u64 {
+/// Greatest common divisor; that of 0 and a number is the number.
+pub(crate) fn gcd(one: u64, other: u64) -> u64 {
     if other == 0 { one } else { gcd(other, one % other) }
 }
 

@@ -12,7 +12,6 @@ use super::profile::needed;
 use super::staircase::Staircase;
 use super::{Input, Kind, Profile, Role, Unfit, Window};
 use cml_runtime::reference::message::Table;
-use cml_runtime::units::Spacing;
 
 /// What the distance from the nearest jump is read as.
 pub(super) fn distance(tolerance: u64) -> Option<Profile> {
@@ -119,9 +118,4 @@ pub(super) fn sign(below: i64, above: i64, values: [i64; 2]) -> Staircase {
     let (thresholds, values) =
         if values[0] == values[1] { (vec![], vec![values[0]]) } else { (vec![0], values.to_vec()) };
     Staircase { lo: -below, hi: above, thresholds, values }
-}
-
-/// Spacing of an index into the zones: as wide as it can be.
-pub(super) fn index_spacing(thresholds: u64) -> Spacing {
-    Spacing::of_slots(thresholds)
 }

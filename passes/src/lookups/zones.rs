@@ -7,8 +7,9 @@ use super::demand::{At, Noise, Walk};
 use super::nodes::{Chain, Lookup, Reading};
 use super::profile::needed;
 use super::staircase::Staircase;
-use super::steps::{self, index_spacing};
+use super::steps;
 use super::{Input, Kind, Profile, Unfit, Window};
+use cml_runtime::units::Spacing;
 
 /// What the number of a zone is read as.
 pub(super) fn index(profile: &Profile) -> Profile {
@@ -51,7 +52,7 @@ pub(super) fn look_up(
     let values = &lookup.staircase.values;
     let numbers: Vec<i64> = (0..values.len() as i64).collect();
     let last = numbers.len() as i64 - 1;
-    let spacing = index_spacing(zones);
+    let spacing = Spacing::of_slots(zones);
     let number = steps::Zones { values: &numbers, jump: last.min(1) };
     let input = steps::nearest(chain, stage, &Lookup { output: spacing, ..*lookup }, window, &number)?;
     let table = Staircase { lo: 0, hi: last, thresholds: (1..=last).collect(), values: values.clone() };

@@ -1,7 +1,7 @@
 //! The ledger of a design: what can fail, how often, and what it costs.
 
 use super::Budget;
-use super::ring::{Head, KeySet, Ring};
+use super::ring::{KeySet, Ring, Room};
 use cml_runtime::parameters::failure;
 use cml_runtime::units::{Log2Probability, Variance};
 
@@ -13,10 +13,7 @@ pub(super) struct Event {
     pub(super) count: f64,
     /// Bootstraps at each phase.
     pub(super) rotations: f64,
-    /// Half a slot, and the slots that the reading may be off: on the torus.
-    pub(super) half_room: f64,
-    /// Whether they are compared with thresholds, which lie on positions of the plain bootstrap.
-    pub(super) compares: bool,
+    pub(super) room: Room,
     /// Factor on the variance of fresh encryptions.
     pub(super) fresh: f64,
     /// For each key set the factor on the variance of its results.
@@ -36,17 +33,11 @@ impl Event {
     pub(super) fn probability(&self, ring: &Ring, sets: &[KeySet]) -> f64 {
         let arriving = self.arriving(ring, sets);
         if self.group.is_none() {
-            return failure::outside(self.half_room, Variance(arriving)).0;
+            return failure::outside(self.room.half, Variance(arriving)).0;
         }
         let set = &sets[self.set];
-        let accumulators = &ring.heads[set.head].extensions[self.extension];
-        let added = set.keyswitch.variance + f64::from(set.small) * accumulators.switch;
-        failure::outside(self.room(&ring.heads[set.head], self.extension), Variance(arriving + added)).0
-    }
-
-    /// Smallest noise that is an error, on the torus.
-    pub(super) fn room(&self, head: &Head, extension: usize) -> f64 {
-        self.half_room - head.lost(extension, self.compares)
+        let room = self.room.at(&ring.heads[set.head], self.extension);
+        failure::outside(room, Variance(arriving + set.added(ring, self.extension))).0
     }
 
     /// Nanoseconds of all.
@@ -54,9 +45,7 @@ impl Event {
         if self.group.is_none() {
             return 0.0;
         }
-        let set = &sets[self.set];
-        let element = ring.heads[set.head].extensions[self.extension].element;
-        self.count * (set.keyswitch.cost + self.rotations * f64::from(set.small) * element)
+        self.count * sets[self.set].nanoseconds(ring, self.rotations, self.extension)
     }
 }
 

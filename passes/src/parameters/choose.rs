@@ -1,6 +1,7 @@
 //! The cheapest forms, with given key sets or with any.
 
 use super::plan::{Candidate, Plan, Read};
+use super::ring::Room;
 use super::supply::{Supply, Way};
 use std::collections::BTreeMap;
 
@@ -163,13 +164,8 @@ impl<'a> Chooser<'a> {
             picks.push(pick);
             all_arriving.push(arriving);
         }
-        for (output, class) in problem.outputs.iter().zip(&self.plan.outputs) {
-            let Some(class) = *class else { continue };
-            let slots = match self.plan.slots[class].get(state.spacings[class]) {
-                Some(slots) => *slots,
-                None => output.slots,
-            };
-            let half = cml_runtime::units::Spacing::of_slots(slots).torus() / 2.0;
+        for (number, output) in problem.outputs.iter().enumerate() {
+            let half = self.plan.output_room(number, |class| state.spacings[class]);
             if output.reading.largest(|list| variances[list]) > (half / self.kappa).powi(2) {
                 return None;
             }
@@ -286,10 +282,10 @@ impl<'a> Bounds<'a> {
         let row = place(room, Self::ROOMS) * 2 + i64::from(read.rotations.min(2) > 1);
         let index = (row * Self::VARIANCES + place(variance, Self::VARIANCES)) as usize;
         if self.known[index].is_nan() {
-            let half_room = (room / Self::ROOM_STEPS).exp2();
             let log2_half_room = room / Self::ROOM_STEPS;
             // A comparison loses as much of its room as a table, or more.
-            let least = Read { half_room, log2_half_room, compares: false, ..read.clone() };
+            let room = Room { half: log2_half_room.exp2(), compares: false };
+            let least = Read { room, log2_half_room, ..read.clone() };
             let arriving = if variance < (1 - Self::VARIANCES) as f64 {
                 0.0
             } else {

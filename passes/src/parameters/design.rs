@@ -3,11 +3,11 @@
 use super::account::{Account, Event};
 use super::choose::Choice;
 use super::plan::{Candidate, Plan};
-use super::ring::{KeySet, Ring};
+use super::ring::{KeySet, Ring, Room};
 use super::{Chosen, Machine, Solution};
 use cml_runtime::units::{Log2Probability, Spacing};
 
-/// Share of the time that a byte of the keys is worth: 10 % for 100 MB.
+/// Share of the time that a byte of the keys is worth, counted in words of 64 bits: 10 % for 100 MB.
 const KEY_BYTE: f64 = 1e-9;
 
 /// Share of the time that a key set must save, for it takes a second to make.
@@ -100,8 +100,7 @@ impl Design {
                     group: Some(number),
                     count: f64::from(group.reading.count),
                     rotations: f64::from(read.rotations),
-                    half_room: read.half_room,
-                    compares: read.compares,
+                    room: read.room,
                     fresh: fresh * read.input,
                     results,
                     set: *set,
@@ -114,14 +113,13 @@ impl Design {
             }
             lists.push(own);
         }
-        for (output, class) in problem.outputs.iter().zip(&plan.outputs) {
-            let slots = class.map_or(output.slots, |class| self.slots(plan, class));
+        for (number, output) in problem.outputs.iter().enumerate() {
+            let half = plan.output_room(number, |class| self.spacings[class]);
             events.push(Event {
                 group: None,
                 count: f64::from(output.reading.count),
                 rotations: 0.0,
-                half_room: Spacing::of_slots(slots).torus() / 2.0,
-                compares: false,
+                room: Room { half, compares: false },
                 fresh: output.reading.largest(|list| f64::from(u8::from(list < problem.inputs))),
                 results: (0..sets).map(|set| output.reading.largest(|list| lists[list][set])).collect(),
                 set: 0,

@@ -2,9 +2,8 @@
 
 use super::account::{Account, Event};
 use super::design::keys_price;
-use super::ring::{self, Head, KeySet, Keyswitch, Ring};
+use super::ring::{KeySet, Ring, allowance};
 use super::space;
-use super::supply::allowance;
 
 /// Steps of the small dimension in the first round.
 const STRIDE: usize = 16;
@@ -98,13 +97,11 @@ impl<'a> Fit<'a> {
             nanoseconds += event.nanoseconds(ring, sets);
             if factor > 0.0 {
                 let left = match event.group {
-                    None => allowance(event.half_room, kappa, arriving),
+                    None => allowance(event.room.half, kappa, arriving),
                     Some(_) => {
                         let reader = &sets[event.set];
-                        let accumulators = &ring.heads[reader.head].extensions[event.extension];
-                        let added = reader.keyswitch.variance + f64::from(reader.small) * accumulators.switch;
-                        let room = event.room(&ring.heads[reader.head], event.extension);
-                        allowance(room, kappa, arriving + added)
+                        let room = event.room.at(&ring.heads[reader.head], event.extension);
+                        allowance(room, kappa, arriving + reader.added(ring, event.extension))
                     }
                 };
                 quiet = quiet.min(left / factor);
@@ -119,11 +116,8 @@ impl<'a> Fit<'a> {
     fn is_kept_by(&self, set: &KeySet) -> bool {
         let variance = set.variance(self.ring);
         let keeps = |own: &Own<'_>| {
-            let head = &self.ring.heads[set.head];
-            let switch = head.extensions[own.event.extension].switch;
-            let added = set.keyswitch.variance + f64::from(set.small) * switch;
             let arriving = own.arriving + own.factor * variance;
-            added <= allowance(own.event.room(head, own.event.extension), self.kappa, arriving)
+            set.keeps(self.ring, own.event.room, self.kappa, arriving, own.event.extension)
         };
         variance <= self.quiet && self.own.iter().all(keeps)
     }
@@ -156,60 +150,42 @@ impl<'a> Fit<'a> {
 
     /// Looks at all keyswitches to a small dimension; whether a larger one may be of use.
     fn try_small(&self, head: usize, small: u32, bound: f64, best: &mut Option<Found>) -> bool {
-        let number = head;
-        let head = &self.ring.heads[number];
-        let variance = f64::from(small) * head.variance;
-        if variance > self.quiet {
-            return false;
-        }
         let mut extensions = Vec::new();
         for (index, keyswitch) in self.ring.keyswitches(small).iter().enumerate() {
+            let set = KeySet { head, small, keyswitch: *keyswitch };
+            if set.variance(self.ring) > self.quiet {
+                return false;
+            }
             let bound = best.as_ref().map_or(bound, |best| best.price.min(bound));
-            let price = self.price(head, small, keyswitch);
-            let least = |own: &Own| self.cost(own, head, small, keyswitch, 0);
+            let price = keys_price(self.others.iter().copied().chain([set.key_bytes(self.ring)]));
+            let least = |own: &Own| self.cost(own, &set, 0);
             let least = self.nanoseconds + self.own.iter().map(least).sum::<f64>();
             if least * price >= bound {
                 // The first keyswitch is the cheapest, and larger dimensions cost more.
                 return index > 0;
             }
-            let Some(nanoseconds) = self.read_all(head, small, keyswitch, &mut extensions) else { continue };
+            let Some(nanoseconds) = self.read_all(&set, &mut extensions) else { continue };
             let price = (self.nanoseconds + nanoseconds) * price;
             if price < bound {
-                let set = KeySet { head: number, small, keyswitch: *keyswitch };
                 *best = Some(Found { price, set, extensions: extensions.clone() });
             }
         }
         true
     }
 
-    fn price(&self, head: &Head, small: u32, keyswitch: &Keyswitch) -> f64 {
-        let own = ring::key_bytes(head, small, keyswitch.decomposition);
-        keys_price(self.others.iter().copied().chain([own]))
-    }
-
-    fn cost(&self, own: &Own, head: &Head, small: u32, keyswitch: &Keyswitch, extension: usize) -> f64 {
-        let bootstrap = f64::from(small) * head.extensions[extension].element;
-        own.event.count * (keyswitch.cost + own.event.rotations * bootstrap)
+    fn cost(&self, own: &Own, set: &KeySet, extension: usize) -> f64 {
+        own.event.count * set.nanoseconds(self.ring, own.event.rotations, extension)
     }
 
     /// Nanoseconds of all own stages, each with the fewest accumulators that it needs; `None` where one cannot be read.
-    fn read_all(
-        &self,
-        head: &Head,
-        small: u32,
-        keyswitch: &Keyswitch,
-        extensions: &mut Vec<usize>,
-    ) -> Option<f64> {
+    fn read_all(&self, set: &KeySet, extensions: &mut Vec<usize>) -> Option<f64> {
         extensions.clear();
-        let result = f64::from(small) * head.variance;
+        let result = set.variance(self.ring);
         let mut nanoseconds = 0.0;
         for own in &self.own {
-            let arriving = own.arriving + own.factor * result + keyswitch.variance;
-            let extension = (0..head.extensions.len()).find(|extension| {
-                let room = own.event.room(head, *extension);
-                f64::from(small) * head.extensions[*extension].switch <= allowance(room, self.kappa, arriving)
-            })?;
-            nanoseconds += self.cost(own, head, small, keyswitch, extension);
+            let arriving = own.arriving + own.factor * result;
+            let extension = set.least_extension(self.ring, own.event.room, self.kappa, arriving)?;
+            nanoseconds += self.cost(own, set, extension);
             extensions.push(extension);
         }
         Some(nanoseconds)

@@ -2,9 +2,8 @@
 
 use super::choose::Choice;
 use super::plan::Plan;
-use super::ring::{KeySet, Keyswitch, Ring};
+use super::ring::{KeySet, Ring, Room};
 use super::space;
-use super::supply::allowance;
 use std::collections::BTreeMap;
 
 /// Steps of the small dimension in the grid.
@@ -22,8 +21,7 @@ const LOUDER: f64 = 1.2;
 /// A stage as it was chosen.
 #[derive(Clone, Copy)]
 struct Wish {
-    half_room: f64,
-    compares: bool,
+    room: Room,
     arriving: f64,
     /// Bound on the variance of its result.
     quiet: f64,
@@ -42,9 +40,8 @@ fn wishes(plan: &Plan, choice: &Choice) -> Vec<Wish> {
             let arriving = read.input * choice.arriving[number] + results.sum::<f64>();
             let quiet = if read.in_result { choice.quiet[number] } else { way.variance * LOUDER };
             let rotations = f64::from(read.rotations);
-            let (half_room, compares) = (read.half_room, read.compares);
-            let wish = Wish { half_room, compares, arriving, quiet, rotations, count: 0.0 };
-            let name = ([half_room, arriving, quiet, rotations].map(f64::to_bits), compares);
+            let wish = Wish { room: read.room, arriving, quiet, rotations, count: 0.0 };
+            let name = ([read.room.half, arriving, quiet, rotations].map(f64::to_bits), read.room.compares);
             all.entry(name).or_insert(wish).count += count;
         }
     }
@@ -71,8 +68,7 @@ pub(super) fn key_sets(
                 }
                 last = keyswitch.variance;
                 let set = KeySet { head, small, keyswitch: *keyswitch };
-                let row: Vec<f64> =
-                    wishes.iter().map(|wish| serve(wish, &set, keyswitch, ring, kappa)).collect();
+                let row: Vec<f64> = wishes.iter().map(|wish| serve(wish, &set, ring, kappa)).collect();
                 if row.iter().any(|cost| *cost < UNSERVED) {
                     grid.push(set);
                     costs.push(row);
@@ -93,20 +89,13 @@ pub(super) fn key_sets(
 }
 
 /// Nanoseconds of all stages of a wish with a set.
-fn serve(wish: &Wish, set: &KeySet, keyswitch: &Keyswitch, ring: &Ring, kappa: f64) -> f64 {
+fn serve(wish: &Wish, set: &KeySet, ring: &Ring, kappa: f64) -> f64 {
     if set.variance(ring) > wish.quiet {
         return UNSERVED;
     }
-    let small = f64::from(set.small);
-    let arriving = wish.arriving + keyswitch.variance;
-    let head = &ring.heads[set.head];
-    for (extension, accumulators) in head.extensions.iter().enumerate() {
-        let room = wish.half_room - head.lost(extension, wish.compares);
-        if small * accumulators.switch <= allowance(room, kappa, arriving) {
-            return wish.count * (keyswitch.cost + wish.rotations * small * accumulators.element);
-        }
-    }
-    UNSERVED
+    let extension = set.least_extension(ring, wish.room, kappa, wish.arriving);
+    let cost = |extension| wish.count * set.nanoseconds(ring, wish.rotations, extension);
+    extension.map_or(UNSERVED, cost)
 }
 
 /// What each wish costs with the cheapest of some sets.

@@ -1,5 +1,6 @@
 //! What the search may choose from: for each class of lists its spacings, for each group its forms at each of them.
 
+use super::ring::Room;
 use super::{Group, Options, Problem};
 use crate::lookups::{Candidates, Form, Kind, Profile};
 use cml_runtime::units::Spacing;
@@ -15,8 +16,7 @@ const MAX_SPACINGS: usize = 7;
 /// What a stage asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Read {
-    /// Half a slot, and the slots that the reading may be off: on the torus.
-    pub(super) half_room: f64,
+    pub(super) room: Room,
     pub(super) log2_half_room: f64,
     /// Factor on the variance of the lookup's input at the spacing of its lists.
     pub(super) input: f64,
@@ -27,8 +27,6 @@ pub(super) struct Read {
     pub(super) rotations: u32,
     /// Whether its noise is in the result of the lookup.
     pub(super) in_result: bool,
-    /// Whether boundaries between slots lie on positions of the plain bootstrap, whatever the extension is.
-    pub(super) compares: bool,
 }
 
 /// A form at a spacing.
@@ -46,22 +44,21 @@ pub(super) struct Candidate {
 
 impl Candidate {
     fn new(form: Form, slots: u64) -> Self {
-        let multiple = (slots / form.slots().max(LEAST_SLOTS)).max(1);
+        let multiple = (slots / form.slots.max(LEAST_SLOTS)).max(1);
         let spacing = Spacing(Spacing::of_slots(slots).0 * multiple);
         let result = form.result();
         let factor = (multiple as f64).powi(2);
         let read = |(number, demand): (usize, crate::lookups::StageDemand)| {
-            let half_room = (demand.tolerance as f64 + 0.5) * demand.spacing(spacing).torus();
+            let half = (demand.tolerance as f64 + 0.5) * demand.spacing(spacing).torus();
             let input = demand.input * factor;
             Read {
-                half_room,
-                log2_half_room: half_room.log2(),
+                room: Room { half, compares: form.compares() },
+                log2_half_room: half.log2(),
                 input,
                 log2_input: input.log2(),
                 in_result: result.iter().any(|(stage, _)| *stage == number),
                 stages: demand.stages,
                 rotations: demand.rotations,
-                compares: form.compares(),
             }
         };
         let stages = form.stages().into_iter().enumerate().map(read).collect();
@@ -173,7 +170,7 @@ impl<'a> Plan<'a> {
         };
         let slots: Vec<Vec<u64>> = (0..classes.len()).map(of_class).collect();
         let choices = |(group, offer): (usize, &mut Offer)| {
-            let own = |form: &Form| Candidate::new(form.clone(), form.slots().max(LEAST_SLOTS));
+            let own = |form: &Form| Candidate::new(form.clone(), form.slots.max(LEAST_SLOTS));
             if alone(reads[group]) {
                 return vec![forms[group].iter().map(own).collect()];
             }
@@ -201,6 +198,15 @@ impl<'a> Plan<'a> {
     pub(super) fn class_slots(&self, class: usize, choice: usize) -> u64 {
         self.slots[class].get(choice).copied().unwrap_or(LEAST_SLOTS)
     }
+
+    /// Room for the noise of an output, where each class has the spacing of this number.
+    pub(super) fn output_room(&self, output: usize, choice: impl Fn(usize) -> usize) -> f64 {
+        let slots = match self.outputs[output] {
+            Some(class) => self.class_slots(class, choice(class)),
+            None => self.problem.outputs[output].slots,
+        };
+        Spacing::of_slots(slots).torus() / 2.0
+    }
 }
 
 /// Slots for lists with several readers: as many as the widest needs, and what forms of any of them would want. Readers are
@@ -209,7 +215,7 @@ fn spacings<'f>(readers: impl Iterator<Item = (&'f Profile, &'f [Form])>, decryp
     let mut wanted: Vec<u64> = Vec::new();
     let (mut least, mut least_of_chains, mut most) = (decrypted, decrypted, decrypted);
     for (profile, forms) in readers {
-        let slots = |form: &Form| form.slots();
+        let slots = |form: &Form| form.slots;
         let narrowest = forms.iter().map(slots).min().unwrap_or(0);
         let chains = forms.iter().filter(|form| form.stages.len() > 1);
         least = least.max(narrowest);

@@ -4,7 +4,7 @@ use super::plan::{Candidate, Plan};
 use super::ring::{KeySet, Ring};
 use super::{Budget, DemandKind, Machine, SearchError, TooDemanding, single, space};
 use cml_runtime::parameters::failure;
-use cml_runtime::units::{Log2Probability, Spacing, Variance, Width};
+use cml_runtime::units::{Log2Probability, Variance, Width};
 
 /// Small dimensions are looked at in these steps: the message needs no more.
 const STRIDE: usize = 16;
@@ -101,11 +101,10 @@ fn readers(plan: &Plan, kappas: &[f64], ring: &Ring, set: KeySet) -> Vec<Reader>
         readers.extend(best);
         variances.push(set.variance(ring));
     }
-    for ((output, class), kappa) in problem.outputs.iter().zip(&plan.outputs).zip(of_outputs) {
-        let slots = class.and_then(|class| plan.slots[class].first().copied()).unwrap_or(output.slots);
+    for ((number, output), kappa) in problem.outputs.iter().enumerate().zip(of_outputs) {
         let count = f64::from(output.reading.count);
         let deviation = output.reading.largest(|list| variances[list]).sqrt();
-        let phase = Phase { half_room: Spacing::of_slots(slots).torus() / 2.0, lost: 0.0, deviation };
+        let phase = Phase { half_room: plan.output_room(number, |_| 0), lost: 0.0, deviation };
         readers.push(Reader { kappa: *kappa, count, phases: vec![phase] });
     }
     readers
@@ -114,13 +113,13 @@ fn readers(plan: &Plan, kappas: &[f64], ring: &Ring, set: KeySet) -> Vec<Reader>
 /// With the most accumulators that the set may have.
 fn phases(candidate: &Candidate, arriving: f64, ring: &Ring, set: KeySet) -> Vec<Phase> {
     let head = &ring.heads[set.head];
-    let Some(accumulators) = head.extensions.last() else { return Vec::new() };
-    let added = set.keyswitch.variance + f64::from(set.small) * accumulators.switch;
+    let Some(most) = head.extensions.len().checked_sub(1) else { return Vec::new() };
+    let added = set.added(ring, most);
     let phase = |read: &super::plan::Read| {
         let results: f64 = read.stages.iter().map(|(_, factor)| factor * set.variance(ring)).sum();
         let variance = read.input * arriving + results + added;
-        let lost = head.lost(head.extensions.len() - 1, read.compares);
-        Phase { half_room: read.half_room, lost, deviation: variance.sqrt() }
+        let lost = head.lost(most, read.room.compares);
+        Phase { half_room: read.room.half, lost, deviation: variance.sqrt() }
     };
     candidate.stages.iter().map(phase).collect()
 }

@@ -1,7 +1,7 @@
 //! All that depends on the dimension of the big key alone: heads, and what keyswitches to each small dimension cost.
 
 use super::{Machine, space};
-use cml_runtime::parameters::{ledger, noise, security};
+use cml_runtime::parameters::{ledger, security};
 use cml_runtime::program::message::ParameterSet;
 use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
 use std::cell::OnceCell;
@@ -13,6 +13,8 @@ pub(super) struct Head {
     pub(super) bootstrap: Decomposition,
     /// Variance of a result for each element of the mask.
     pub(super) variance: f64,
+    /// Words of the bootstrapping key for each element of the mask.
+    key_words: f64,
     /// For each extension what it costs.
     pub(super) extensions: Vec<Extension>,
 }
@@ -41,6 +43,8 @@ pub(super) struct Extension {
 pub(super) struct Keyswitch {
     pub(super) decomposition: Decomposition,
     pub(super) variance: f64,
+    /// Words of its key.
+    key_words: f64,
     /// Nanoseconds of one.
     pub(super) cost: f64,
 }
@@ -75,19 +79,16 @@ impl<'a> Ring<'a> {
 
 fn heads(shape: GlweShape, machine: &Machine) -> Vec<Head> {
     let head = |bootstrap: Decomposition| {
+        // All that is read here is proportional to the small dimension; the keyswitch has no part in it.
+        let set = ParameterSet::with_least_noise(LweDimension(1), shape, bootstrap, bootstrap);
         let extension = |v: u32| {
-            let log2_positions = shape.polynomial_size.ilog2() + 1 + v;
             let element = machine.mask_element(shape, bootstrap.level, v)?;
-            let half_position = (-f64::from(log2_positions) - 1.0).exp2();
-            let switch = noise::centered_modulus_switch(LweDimension(1), log2_positions).0;
-            Some(Extension { element, half_position, switch })
+            let half_position = ledger::half_position(&set, v);
+            Some(Extension { element, half_position, switch: set.modulus_switch_variance(v).0 })
         };
         let extensions = space::extensions(shape).map(extension).collect::<Option<Vec<_>>>()?;
-        // Proportional to the small dimension; the keyswitch has no part in it.
-        let variance = ParameterSet::with_least_noise(LweDimension(1), shape, bootstrap, bootstrap)
-            .bootstrap_variance()
-            .0;
-        Some(Head { shape, bootstrap, variance, extensions })
+        let (variance, key_words) = (set.bootstrap_variance().0, set.bootstrap_key_words() as f64);
+        Some(Head { shape, bootstrap, variance, key_words, extensions })
     };
     space::bootstrap_decompositions(shape).into_iter().filter_map(head).collect()
 }
@@ -98,9 +99,31 @@ fn keyswitches_to(small: u32, head: &Head, machine: &Machine) -> Vec<Keyswitch> 
     found
         .map(|decomposition| {
             let set = ParameterSet::with_least_noise(small, head.shape, head.bootstrap, decomposition);
-            Keyswitch { decomposition, variance: set.keyswitch_variance().0, cost: machine.keyswitch(&set) }
+            let (variance, key_words) = (set.keyswitch_variance().0, set.keyswitch_key_words() as f64);
+            Keyswitch { decomposition, variance, key_words, cost: machine.keyswitch(&set) }
         })
         .collect()
+}
+
+/// How far from a value a phase may be read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Room {
+    /// Half a slot, and the slots that the reading may be off: on the torus.
+    pub(super) half: f64,
+    /// Whether what is read is compared with thresholds, which lie on positions of the plain bootstrap.
+    pub(super) compares: bool,
+}
+
+impl Room {
+    /// Smallest noise that is an error, on the torus: boundaries between slots lie on positions.
+    pub(super) fn at(self, head: &Head, extension: usize) -> f64 {
+        self.half - head.lost(extension, self.compares)
+    }
+}
+
+/// Variance that keyswitch and modulus switch may add where a reading must be `kappa` deviations from its room.
+pub(super) fn allowance(room: f64, kappa: f64, arriving: f64) -> f64 {
+    if room > 0.0 { (room / kappa).powi(2) - arriving } else { -1.0 }
 }
 
 /// A key set of a ring.
@@ -137,16 +160,37 @@ impl KeySet {
         f64::from(self.small) * ring.heads[self.head].variance
     }
 
-    /// Bytes of its keys as they are sent.
-    pub(super) fn key_bytes(&self, ring: &Ring) -> f64 {
-        let head = &ring.heads[self.head];
-        key_bytes(head, self.small, self.keyswitch.decomposition)
+    /// Variance that keyswitch and modulus switch add to what is read with so many accumulators.
+    pub(super) fn added(&self, ring: &Ring, extension: usize) -> f64 {
+        self.keyswitch.variance + f64::from(self.small) * ring.heads[self.head].extensions[extension].switch
     }
-}
 
-/// The same from the parts.
-pub(super) fn key_bytes(head: &Head, small: u32, keyswitch: Decomposition) -> f64 {
-    let polynomials = f64::from(small) * f64::from(head.bootstrap.level) * (head.shape.dimension + 1) as f64;
-    let bootstrap = polynomials * head.shape.polynomial_size as f64;
-    8.0 * (bootstrap + head.shape.lwe_dimension().0 as f64 * f64::from(keyswitch.level))
+    /// Nanoseconds of one phase with so many accumulators: a keyswitch and the bootstraps.
+    pub(super) fn nanoseconds(&self, ring: &Ring, rotations: f64, extension: usize) -> f64 {
+        let bootstrap = f64::from(self.small) * ring.heads[self.head].extensions[extension].element;
+        self.keyswitch.cost + rotations * bootstrap
+    }
+
+    /// Whether a reading keeps `kappa` deviations where this variance arrives.
+    pub(super) fn keeps(&self, ring: &Ring, room: Room, kappa: f64, arriving: f64, extension: usize) -> bool {
+        let room = room.at(&ring.heads[self.head], extension);
+        self.added(ring, extension) <= allowance(room, kappa, arriving)
+    }
+
+    /// The fewest accumulators with which it does, as a power of two.
+    pub(super) fn least_extension(
+        &self,
+        ring: &Ring,
+        room: Room,
+        kappa: f64,
+        arriving: f64,
+    ) -> Option<usize> {
+        let mut extensions = 0..ring.heads[self.head].extensions.len();
+        extensions.find(|extension| self.keeps(ring, room, kappa, arriving, *extension))
+    }
+
+    /// Bytes of its seeded keys, in words of 64 bits.
+    pub(super) fn key_bytes(&self, ring: &Ring) -> f64 {
+        8.0 * (f64::from(self.small) * ring.heads[self.head].key_words + self.keyswitch.key_words)
+    }
 }

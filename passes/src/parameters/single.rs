@@ -3,10 +3,11 @@
 
 use super::assign::{self, Way};
 use super::plan::Plan;
+use super::ring::Room;
 use super::{Budget, Machine, space};
 use cml_runtime::parameters::{failure, ledger};
 use cml_runtime::program::message::ParameterSet;
-use cml_runtime::units::{Decomposition, GlweShape, Log2Probability, LweDimension, Spacing, Variance};
+use cml_runtime::units::{Decomposition, GlweShape, Log2Probability, LweDimension, Variance};
 
 /// Bounds that only prune are this much too generous, so that their rounding errors exclude nothing.
 const GENEROUS: f64 = 1.0 + 1e-9;
@@ -40,11 +41,8 @@ pub(super) struct Phase {
     /// Factors on the variance of fresh encryptions, and of results of bootstraps.
     fresh: f64,
     results: f64,
-    /// Half a slot, and the slots that the reading may be off: on the torus.
-    pub(super) half_room: f64,
+    room: Room,
     pub(super) is_lookup: bool,
-    /// Whether they are compared with thresholds, which lie on positions of the plain bootstrap.
-    compares: bool,
     /// Standard deviations that the room must have for these phases alone to keep the budget.
     pub(super) kappa: f64,
 }
@@ -61,25 +59,23 @@ pub(super) fn kappa(budget: Budget, count: f64) -> f64 {
 pub(super) fn phases(plan: &Plan, budget: Budget) -> Option<(Vec<usize>, Vec<Phase>)> {
     let (mut candidates, mut phases) = (Vec::new(), Vec::new());
     let is_input = |list: usize| f64::from(u8::from(list < plan.problem.inputs));
-    let of =
-        |reading: &super::Reading, factor: f64, half_room: f64, [is_lookup, compares]: [bool; 2]| Phase {
-            count: reading.count,
-            fresh: factor * reading.largest(is_input),
-            results: factor * reading.largest(|list| 1.0 - is_input(list)),
-            half_room,
-            is_lookup,
-            compares,
-            kappa: kappa(budget, f64::from(reading.count)),
-        };
+    let of = |reading: &super::Reading, factor: f64, room: Room, is_lookup: bool| Phase {
+        count: reading.count,
+        fresh: factor * reading.largest(is_input),
+        results: factor * reading.largest(|list| 1.0 - is_input(list)),
+        room,
+        is_lookup,
+        kappa: kappa(budget, f64::from(reading.count)),
+    };
     for (group, choices) in plan.problem.groups.iter().zip(&plan.groups) {
         let direct = choices.first()?.iter().position(|candidate| candidate.stages.len() == 1)?;
         let read = &choices[0][direct].stages[0];
         candidates.push(direct);
-        phases.push(of(&group.reading, read.input, read.half_room, [true, read.compares]));
+        phases.push(of(&group.reading, read.input, read.room, true));
     }
-    for (output, class) in plan.problem.outputs.iter().zip(&plan.outputs) {
-        let slots = class.and_then(|class| plan.slots[class].first().copied()).unwrap_or(output.slots);
-        phases.push(of(&output.reading, 1.0, Spacing::of_slots(slots).torus() / 2.0, [false; 2]));
+    for (number, output) in plan.problem.outputs.iter().enumerate() {
+        let room = Room { half: plan.output_room(number, |_| 0), compares: false };
+        phases.push(of(&output.reading, 1.0, room, false));
     }
     Some((candidates, phases))
 }
@@ -94,10 +90,10 @@ pub(super) struct Assessment {
 impl Phase {
     pub(super) fn assess(&self, set: &ParameterSet, extension: Option<u32>) -> Assessment {
         let mut variance = self.arriving(set.fresh_variance(), set.bootstrap_variance());
-        let mut room = self.half_room;
+        let mut room = self.room.half;
         if let Some(extension) = extension {
             variance += (set.keyswitch_variance() + set.modulus_switch_variance(extension)).0;
-            room -= ledger::half_position(set, ledger::boundary_extension(self.compares, extension));
+            room -= ledger::half_position(set, ledger::boundary_extension(self.room.compares, extension));
         }
         let probability = failure::outside(room, Variance(variance));
         let all = Log2Probability(probability.0 + f64::from(self.count).log2());
@@ -111,7 +107,7 @@ impl Phase {
 
     /// Whether this noise keeps the budget of these phases alone, in a room that is smaller by `lost`; generously.
     fn fits(&self, variance: f64, lost: f64) -> bool {
-        let room = self.half_room - lost;
+        let room = self.room.half - lost;
         room > 0.0 && variance <= (room / self.kappa).powi(2) * GENEROUS
     }
 }
@@ -196,7 +192,7 @@ impl Search<'_> {
                 return phase.fits(*arriving, 0.0).then_some(0);
             }
             (0..).zip(&point.switches).position(|(extension, (switch, _))| {
-                let boundaries = ledger::boundary_extension(phase.compares, extension);
+                let boundaries = ledger::boundary_extension(phase.room.compares, extension);
                 phase.fits(arriving + keyswitch + switch, point.switches[boundaries as usize].1)
             })
         };
@@ -220,7 +216,7 @@ impl Search<'_> {
     fn try_keyswitches(&mut self, point: &Point, bound: f64) {
         let lookups = self.phases.iter().filter(|phase| phase.is_lookup);
         let lookups: f64 = lookups.map(|phase| f64::from(phase.count)).sum();
-        let small = cml_runtime::units::LweDimension(point.small as usize);
+        let small = LweDimension(point.small as usize);
         for keyswitch in space::keyswitch_decompositions(point.shape.lwe_dimension(), small) {
             let set = point.set(keyswitch);
             let cost = self.machine.keyswitch(&set);

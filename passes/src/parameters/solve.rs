@@ -193,8 +193,7 @@ impl<'a> Search<'a> {
 
     /// Forms for sets and sets for forms, in turn, with this many deviations for each reading.
     fn improve(&self, ring: usize, sets: &[KeySet], spacings: Option<&[usize]>, kappa: f64) -> Option<Found> {
-        let number = ring;
-        let ring = &self.rings[number];
+        let (number, ring) = (ring, &self.rings[ring]);
         let mut sets = sets.to_vec();
         let mut spacings = spacings.map(<[usize]>::to_vec);
         let mut best: Option<Found> = None;
@@ -203,17 +202,13 @@ impl<'a> Search<'a> {
             let Some(choice) = Chooser::new(self.plan, &given, kappa).choose(spacings.as_deref()) else {
                 break;
             };
-            let mut design = Design::new(&sets, &choice);
-            let mut account = design.account(self.plan);
-            fit::settle(&mut account, &mut design.sets, ring, kappa);
-            design.take_extensions(&account);
-            let price = design.price(account.nanoseconds(ring, &design.sets), ring);
-            if best.as_ref().is_some_and(|best| price >= best.price) {
+            let found = self.settled(number, Design::new(&sets, &choice), kappa);
+            if best.as_ref().is_some_and(|best| found.price >= best.price) {
                 break;
             }
-            sets.clone_from(&design.sets);
-            spacings = Some(design.spacings.clone());
-            best = Some(Found { ring: number, design, price });
+            sets.clone_from(&found.design.sets);
+            spacings = Some(found.design.spacings.clone());
+            best = Some(found);
         }
         best
     }
@@ -243,25 +238,25 @@ impl<'a> Search<'a> {
     }
 
     /// The same forms with cheaper sets: each reading keeps `kappa` deviations.
-    fn settle(&self, found: &Found, kappa: f64) -> Found {
-        let ring = &self.rings[found.ring];
-        let mut design = found.design.clone();
+    fn settled(&self, ring: usize, mut design: Design, kappa: f64) -> Found {
+        let (number, ring) = (ring, &self.rings[ring]);
         let mut account = design.account(self.plan);
         fit::settle(&mut account, &mut design.sets, ring, kappa);
         design.take_extensions(&account);
         let price = design.price(account.nanoseconds(ring, &design.sets), ring);
-        Found { ring: found.ring, design, price }
+        Found { ring: number, design, price }
     }
 
     /// A design with as few deviations for each reading as the true sums allow, then with the rest of the budget where it
     /// saves most.
     fn finish(&self, found: &Found) -> Option<Found> {
-        let start = if self.keeps(found) { found.clone() } else { self.settle(found, self.kappa) };
+        let settled = |found: &Found, kappa| self.settled(found.ring, found.design.clone(), kappa);
+        let start = if self.keeps(found) { found.clone() } else { settled(found, self.kappa) };
         let mut best = Some(start).filter(|start| self.keeps(start));
         let (mut low, mut high) = (self.least_kappa, self.kappa);
         for _ in 0..HALVINGS {
             let middle = 0.5 * (low + high);
-            let next = self.settle(best.as_ref().unwrap_or(found), middle);
+            let next = settled(best.as_ref().unwrap_or(found), middle);
             if self.keeps(&next) {
                 high = middle;
                 if best.as_ref().is_none_or(|best| next.price < best.price) {

@@ -1,7 +1,7 @@
 //! What a stage can be bootstrapped with: given key sets, or any set at all.
 
 use super::plan::Read;
-use super::ring::{KeySet, Ring};
+use super::ring::{KeySet, Ring, Room, allowance};
 use super::space;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -49,11 +49,6 @@ fn keep_falling<T>(all: &mut Vec<T>, of: impl Fn(&T) -> f64) {
     });
 }
 
-/// Variance that keyswitch and modulus switch may add where a reading must be `kappa` deviations from its room.
-pub(super) fn allowance(room: f64, kappa: f64, arriving: f64) -> f64 {
-    if room > 0.0 { (room / kappa).powi(2) - arriving } else { -1.0 }
-}
-
 /// Given key sets.
 pub(super) struct Given<'a> {
     pub(super) ring: &'a Ring<'a>,
@@ -75,25 +70,16 @@ impl Supply for Given<'_> {
     }
 
     fn ways(&self, read: &Read, arriving: f64, quiet: f64) -> Vec<Way> {
-        let mut ways = Vec::new();
-        for (key, set) in self.sets.iter().enumerate() {
-            let head = &self.ring.heads[set.head];
-            let (small, variance) = (f64::from(set.small), set.variance(self.ring));
+        let way = |(key, set): (usize, &KeySet)| {
+            let variance = set.variance(self.ring);
             if variance > quiet {
-                continue;
+                return None;
             }
-            for (extension, accumulators) in (0..).zip(&head.extensions) {
-                let lost = head.lost(extension as usize, read.compares);
-                let left = allowance(read.half_room - lost, self.kappa, arriving);
-                if set.keyswitch.variance + small * accumulators.switch <= left {
-                    let bootstrap = small * accumulators.element;
-                    let cost = set.keyswitch.cost + f64::from(read.rotations) * bootstrap;
-                    ways.push(Way { key, extension, cost, variance });
-                    break;
-                }
-            }
-        }
-        undominated(ways)
+            let extension = set.least_extension(self.ring, read.room, self.kappa, arriving)?;
+            let cost = set.nanoseconds(self.ring, f64::from(read.rotations), extension);
+            Some(Way { key, extension: extension as u32, cost, variance })
+        };
+        undominated(self.sets.iter().enumerate().filter_map(way).collect())
     }
 }
 
@@ -156,7 +142,7 @@ impl<'a> Wishes<'a> {
     }
 
     /// The cheapest way of each head, by cost.
-    fn of_heads(&self, half_room: f64, arriving: f64, rotations: usize, compares: bool) -> Vec<Way> {
+    fn of_heads(&self, room: Room, arriving: f64, rotations: usize) -> Vec<Way> {
         let mut ways = Vec::new();
         let mut place = rotations - 1;
         let smallest = f64::from(space::small_dimensions(1).next().unwrap_or(0));
@@ -167,7 +153,7 @@ impl<'a> Wishes<'a> {
                 if best.is_some_and(|best| best.cost <= least) {
                     break;
                 }
-                let left = allowance(half_room - head.lost(extension, compares), self.kappa, arriving);
+                let left = allowance(room.at(head, extension), self.kappa, arriving);
                 if left <= 0.0 {
                     continue;
                 }
@@ -210,12 +196,11 @@ impl Supply for Wishes<'_> {
         // Below what any key set adds, less makes no difference.
         let variance = (arriving.max(LEAST_VARIANCE).log2() * Self::VARIANCE_STEPS).ceil();
         let mut known = self.known.borrow_mut();
-        let found =
-            known.entry((room as i64, variance as i64, rotations, read.compares)).or_insert_with(|| {
-                let (room, variance) =
-                    ((room / Self::ROOM_STEPS).exp2(), (variance / Self::VARIANCE_STEPS).exp2());
-                self.of_heads(room, variance, rotations, read.compares)
-            });
+        let asked = (room as i64, variance as i64, rotations, read.room.compares);
+        let found = known.entry(asked).or_insert_with(|| {
+            let room = Room { half: (room / Self::ROOM_STEPS).exp2(), ..read.room };
+            self.of_heads(room, (variance / Self::VARIANCE_STEPS).exp2(), rotations)
+        });
         let mut least = f64::INFINITY;
         let quieter = |way: &&Way| {
             let better = way.variance <= quiet && way.variance < least;

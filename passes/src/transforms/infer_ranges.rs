@@ -15,6 +15,7 @@ use cml_dialects::ffi::set_attribute;
 use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges};
 use cml_dialects::interpret::{graph, is_movement};
 use cml_dialects::ir::{Attributes, Function, Make, key, node_name, op_name, operands, result, shape_of};
+use cml_dialects::nn::{NEURON_COUNTS, NEURON_NODES};
 use cml_dialects::qnn::{CLIENT_IN, SERVER};
 use melior::Context;
 use melior::ir::OperationRef;
@@ -22,12 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most inputs that are all tried, unless told otherwise.
 pub(super) const MOST_INPUTS: u64 = 65536;
-
-/// Attribute of a module: the activations between products, by the ONNX node that a user knows them by.
-pub const NEURON_NODES: &str = "cml.neuron_nodes";
-/// Attribute of a module: of each of them how many neurons it has, how many of these are constant on every input that the client
-/// may send, and how many are made constant because calibration never saw them fire.
-pub const NEURON_COUNTS: &str = "cml.neuron_counts";
 
 /// See the module's text.
 pub struct InferRanges {

@@ -15,7 +15,7 @@ use crate::parameters::{Budget, Chosen, Machine, Options, Solution, search};
 use cml_dialects::ffi::set_attribute;
 use cml_dialects::ir::{Function, Make};
 use cml_dialects::qnn::SERVER;
-use cml_dialects::tfhe::{PARAMETERS, parameters_attribute};
+use cml_dialects::tfhe::{P_ERROR, P_ERROR_PER_LOOKUP, PARAMETERS, parameters_attribute};
 use cml_runtime::program::message::ParameterSet;
 use cml_runtime::units::{Log2Probability, Spacing};
 use melior::Context;
@@ -24,11 +24,6 @@ use melior::ir::{Attribute, OperationRef};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// Attribute of the module: the budget of one inference, log2.
-pub const P_ERROR: &str = "cml.p_error_log2";
-/// Attribute of the module: the budget of one lookup, log2.
-pub const P_ERROR_PER_LOOKUP: &str = "cml.p_error_per_lookup_log2";
 
 /// See the module's text.
 pub struct Parametrize {
@@ -122,8 +117,7 @@ impl Pass for Parametrize {
             }
         }
         set_attribute(server.op, SPACINGS, spacings(make, solution.spacings.iter().copied()));
-        let ops = lookup_ops(server, forms.groups.last().map_or(0, |group| group.lookup + 1))?;
-        for (number, op) in ops.into_iter().enumerate() {
+        for (number, op) in lookup_ops(server).enumerate() {
             let groups =
                 forms.groups.iter().zip(&solution.groups).filter(|(group, _)| group.lookup == number);
             let chosen: Vec<&Chosen> = groups.map(|(_, chosen)| chosen).collect();

@@ -16,15 +16,9 @@ use super::rewrite::Replacement;
 use crate::framework::{Message, Pass, PassError, PassInfo, PassOption, Preserves, parse, tell};
 use cml_dialects::ffi::set_attribute;
 use cml_dialects::ir::{Make, functions, node_name, op_name, operand, result};
-use cml_dialects::nn::constant_floats;
+use cml_dialects::nn::{PRUNED_NODES, PRUNED_WEIGHTS, constant_floats};
 use melior::Context;
 use melior::ir::{OperationRef, ValueLike};
-
-/// Attribute of a module: the nodes whose weights were pruned.
-pub const PRUNED_NODES: &str = "cml.pruned_nodes";
-/// Attribute of a module: for each of these nodes, how many weights it has, how many were not 0 before, and how many are not 0
-/// now.
-pub const PRUNED_WEIGHTS: &str = "cml.pruned_weights";
 
 /// See the module's text.
 pub struct Prune {

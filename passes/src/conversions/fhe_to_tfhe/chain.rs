@@ -1,11 +1,11 @@
 //! The chain of one group of lookups: nodes that are alike but for tables, centers and biases become one op.
 
-use super::{MEASURED_WIDTH, PREDICTED_MILLISECONDS, place};
+use super::place;
 use crate::analysis::linear_forms::Group;
 use crate::framework::PassError;
 use crate::lookups::{Input, Node, Role};
 use cml_dialects::ir::{Make, NewOp};
-use cml_dialects::tfhe::{Key, list};
+use cml_dialects::tfhe::{Key, MEASURED_WIDTH, PREDICTED_MILLISECONDS, list};
 use cml_runtime::program::message::Stage;
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
@@ -30,15 +30,13 @@ pub(super) struct Chain<'c, 'b, 'g> {
     start: Start<'c, 'b, 'g>,
     /// The result of each node.
     nodes: Vec<(Value<'c, 'b>, Spacing)>,
-    /// Keyswitches, by what they switch and the key set.
+    /// For each stage its keyswitch, with what it switches and the key set.
     switched: Vec<((Input, u32), Value<'c, 'b>)>,
-    /// What each stage reads: bootstraps of one stage read one phase.
-    phases: Vec<Input>,
 }
 
 impl<'c, 'b, 'g> Chain<'c, 'b, 'g> {
     pub(super) fn new(start: Start<'c, 'b, 'g>) -> Self {
-        Self { start, nodes: Vec::new(), switched: Vec::new(), phases: Vec::new() }
+        Self { start, nodes: Vec::new(), switched: Vec::new() }
     }
 
     /// The result of the last node; `chains` has the nodes of each lookup.
@@ -94,11 +92,14 @@ impl<'c, 'b, 'g> Chain<'c, 'b, 'g> {
         Ok((new.append(self.start.context, self.start.block)?, spacing))
     }
 
-    /// The input under a small key, switched once for each stage.
-    fn switched(&mut self, input: Input, key: u32) -> Result<Value<'c, 'b>, PassError> {
-        if let Some((_, value)) = self.switched.iter().find(|(known, _)| *known == (input, key)) {
-            return Ok(*value);
+    /// The input under a small key, switched once for each stage; and the predicted milliseconds of a bootstrap of it: of a
+    /// rotation, and of the keyswitch for the first of a stage.
+    fn switched(&mut self, input: Input, key: u32) -> Result<(Value<'c, 'b>, Option<f64>), PassError> {
+        let milliseconds = |stage: usize| self.start.milliseconds.get(stage);
+        if let Some(stage) = self.switched.iter().position(|(known, _)| *known == (input, key)) {
+            return Ok((self.switched[stage].1, milliseconds(stage).map(|[_, rotation]| *rotation)));
         }
+        let first = milliseconds(self.switched.len()).map(|[keyswitch, rotation]| keyswitch + rotation);
         let (value, spacing) = self.get(input)?;
         let place = place(self.start.context, &self.start.group.node);
         let count = self.start.group.forms.len();
@@ -107,7 +108,7 @@ impl<'c, 'b, 'g> Chain<'c, 'b, 'g> {
             .result(list(place, count, Key::Small(key), spacing)?)
             .append(self.start.context, self.start.block)?;
         self.switched.push(((input, key), value));
-        Ok(value)
+        Ok((value, first))
     }
 
     fn bootstrap(&mut self, nodes: &[&Node]) -> Result<Value<'c, 'b>, PassError> {
@@ -127,13 +128,13 @@ impl<'c, 'b, 'g> Chain<'c, 'b, 'g> {
         let Some(Reading { input, tolerance, key, extension, spacing, role }) = shape else {
             return Err(self.differ());
         };
-        let milliseconds = self.predicted(input);
+        let (switched, milliseconds) = self.switched(input, key)?;
         let (make, place) = (Make(self.start.context), place(self.start.context, &self.start.group.node));
         let values: Vec<&[i64]> = tables.iter().map(|(table, _)| table.values.as_slice()).collect();
         let firsts: Vec<i64> = tables.iter().map(|(table, _)| table.lo).collect();
         let centers: Vec<i64> = tables.iter().map(|(_, center)| *center).collect();
         let new = NewOp::new("tfhe.bootstrap", place)
-            .operands(&[self.switched(input, key)?])
+            .operands(&[switched])
             .attribute("lookup", make.i64(self.start.number as i64))
             .attribute("stage", make.i64(stage(role) as i64))
             .attribute("extension", make.i64(i64::from(extension)))
@@ -146,16 +147,6 @@ impl<'c, 'b, 'g> Chain<'c, 'b, 'g> {
             .optional(PREDICTED_MILLISECONDS, milliseconds.map(|milliseconds| make.f64(milliseconds)))
             .result(list(place, nodes.len(), Key::Big, spacing)?);
         Ok(new.append(self.start.context, self.start.block)?)
-    }
-
-    /// A rotation, and the keyswitch for the first bootstrap of a stage.
-    fn predicted(&mut self, input: Input) -> Option<f64> {
-        let known = self.phases.iter().position(|phase| *phase == input);
-        if known.is_none() {
-            self.phases.push(input);
-        }
-        let [keyswitch, rotation] = self.start.milliseconds.get(known.unwrap_or(self.phases.len() - 1))?;
-        Some(if known.is_none() { keyswitch + rotation } else { *rotation })
     }
 }
 

@@ -1,11 +1,11 @@
 //! A group of lookups whose tables are read as comparisons, all of one value out of one rotation.
 
-use super::{Chosen, Lowering, MEASURED_WIDTH, PREDICTED_MILLISECONDS, place};
+use super::{Chosen, Lowering, place};
 use crate::analysis::comparisons::slots;
 use crate::analysis::linear_forms::Group;
 use crate::framework::PassError;
 use cml_dialects::ir::{Make, NewOp};
-use cml_dialects::tfhe::{Key, list};
+use cml_dialects::tfhe::{Key, MEASURED_WIDTH, PREDICTED_MILLISECONDS, list};
 
 impl Lowering<'_, '_, '_> {
     /// The comparisons of a group: a keyswitch and a `tfhe.compare`. Its results are the list that stands for the tables.

@@ -136,7 +136,7 @@ fn verify(problem: &Problem, found: &Solution, budget: Budget) {
         for list in group.reading.lists() {
             assert_eq!(spacing.0 % found.spacings[list].0, 0, "no multiple of the spacing of list {list}");
         }
-        assert!(u128::from(spacing.0) * u128::from(form.slots()) <= 1 << 63, "too few slots for {form}");
+        assert!(u128::from(spacing.0) * u128::from(form.slots) <= 1 << 63, "too few slots for {form}");
         assert!(i64::try_from(spacing.0).is_ok(), "no spacing that the dialect has");
         let list = group.reading.lists()[0];
         let factor = (spacing.0 / found.spacings[list].0) as f64;
