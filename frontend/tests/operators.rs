@@ -346,4 +346,23 @@ fn windows_that_do_not_fit_are_refused() {
     assert!(refuse(&[1, 1, 4, 4], computed).contains("input 1 (W) must be constant"));
     let pool = node("AveragePool", &["x"]).ints("kernel_shape", &[2, 2]).int("ceil_mode", 1);
     assert!(refuse(&[1, 1, 4, 4], pool).contains("attribute ceil_mode is 1, supported: 0"));
+    let other = conv().ints("kernel_shape", &[3, 2]);
+    assert!(refuse(&[1, 1, 4, 4], other).contains("kernel_shape is [3, 2], supported: the extents of W"));
+}
+
+/// Nearly all of them is padding: no matrix would be large.
+#[test]
+fn windows_of_any_size_are_refused_at_once() {
+    let pool = |x: &[i64], kernel: &[i64], pads: i64| {
+        let pool = node("AveragePool", &["x"]).ints("kernel_shape", kernel);
+        refusal(&model(19, x, &[], &[pool.ints("pads", &vec![pads; 2 * kernel.len()])]))
+    };
+    assert!(
+        pool(&[1, 1, 4, 4], &[1 << 20; 2], 1 << 19).contains("windows of at most 2^24 elements together")
+    );
+    assert!(pool(&[1, 1, 4], &[i64::MAX], 0).contains("an extent of 1 to 2^24 for each axis"));
+    let shape = [1, 1, 1, 1, 1, 1];
+    assert!(pool(&shape, &[1; 4], (1 << 20) - 1).contains("elements"));
+    let same = node("AveragePool", &["x"]).ints("kernel_shape", &[1 << 24]).text("auto_pad", "SAME_UPPER");
+    assert!(refusal(&model(19, &[1, 1, 4], &[], &[same])).contains("windows of at most 2^24 elements"));
 }

@@ -3,7 +3,7 @@
 use super::proto::{Graph, Node};
 use crate::error::ImportError;
 use petgraph::Direction;
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,7 +93,8 @@ fn sort(dependencies: &DiGraph<usize, ()>) -> Option<Vec<usize>> {
 }
 
 fn cycle(graph: &Graph, dependencies: &DiGraph<usize, ()>) -> ImportError {
-    let components = tarjan_scc(dependencies);
+    // Unlike tarjan's, this search has a stack of its own: a cycle may have any number of nodes.
+    let components = kosaraju_scc(dependencies);
     let in_cycle = |component: &&Vec<NodeIndex>| {
         component.len() > 1 || component.iter().any(|node| dependencies.contains_edge(*node, *node))
     };
@@ -168,6 +169,15 @@ mod tests {
         assert_eq!(refusal(&graph(&nodes, &["y"])), "the graph has a cycle through a, b");
         let own = [node("", &["y"], &["y"])];
         assert_eq!(refusal(&graph(&own, &["y"])), "the graph has a cycle through _0");
+    }
+
+    #[test]
+    fn a_cycle_may_be_long() {
+        let count = 200_000;
+        let name = |index: usize| format!("v{}", index % count);
+        let nodes: Vec<Node> =
+            (0..count).map(|index| node("", &[&name(index)], &[&name(index + 1)])).collect();
+        assert!(refusal(&graph(&nodes, &["v0"])).starts_with("the graph has a cycle through _0, _1, "));
     }
 
     #[test]

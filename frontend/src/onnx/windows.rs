@@ -8,7 +8,7 @@ use crate::error::Fault;
 use cml_runtime::reference::message::{Empty, Op, Quantizer};
 use cml_runtime::reference::{self, Value};
 
-/// Most elements of a matrix: 64 MiB of floats.
+/// Most elements of a matrix, 64 MiB of floats, and of all windows together.
 const MAX_MATRIX: usize = 1 << 24;
 
 /// Where windows lie on the axes behind batch and channels.
@@ -45,9 +45,14 @@ impl Windows {
         let from = shape.get(2..).unwrap_or_default().to_vec();
         let rank = from.len();
         let wrong = |name, found: String, supported| Fault::AttributeValue { name, found, supported };
-        if rank == 0 || kernel.len() != rank || kernel.contains(&0) {
+        let fits = |extent: &usize| (1..=MAX_MATRIX).contains(extent);
+        if rank == 0 || kernel.len() != rank || !kernel.iter().all(fits) {
             let found = format!("{kernel:?} for an input of shape {shape:?}");
-            return Err(wrong("kernel_shape", found, "an extent above 0 for each axis behind the channels"));
+            return Err(wrong(
+                "kernel_shape",
+                found,
+                "an extent of 1 to 2^24 for each axis behind the channels",
+            ));
         }
         let list = |name: &'static str, count: usize, default: i64| {
             let values = context.integers_attribute(name)?.unwrap_or_else(|| vec![default; count]);
@@ -63,11 +68,8 @@ impl Windows {
         if strides.contains(&0) || dilations.contains(&0) {
             return Err(wrong("strides", format!("{strides:?}"), "strides and dilations above 0"));
         }
-        let spans: Vec<usize> = kernel
-            .iter()
-            .zip(&dilations)
-            .map(|(kernel, dilation)| (kernel - 1).saturating_mul(*dilation) + 1)
-            .collect();
+        let spans: Vec<usize> =
+            kernel.iter().zip(&dilations).map(|(kernel, dilation)| (kernel - 1) * dilation + 1).collect();
         let auto = context.text_attribute("auto_pad")?.unwrap_or_default();
         let stated = list("pads", 2 * rank, 0)?;
         let (mut pads, mut to) = (vec![], vec![]);
@@ -99,7 +101,21 @@ impl Windows {
 
     /// Elements of the result behind batch and channels.
     fn results(&self) -> usize {
-        self.to.iter().product()
+        product(&self.to)
+    }
+
+    /// Refuses a matrix of too many elements, or windows: most of them may be padding.
+    fn check_matrix(&self, rows: usize, columns: usize) -> Result<(), Fault> {
+        if rows.saturating_mul(columns) > MAX_MATRIX {
+            let shape = vec![rows as u64, columns as u64];
+            return Err(Fault::Operation(reference::Fault::TooLarge { shape, limit: MAX_MATRIX }));
+        }
+        if product(&self.kernel).saturating_mul(self.results()) > MAX_MATRIX {
+            let found = format!("{:?} at {:?} places", self.kernel, self.to);
+            let supported = "windows of at most 2^24 elements together";
+            return Err(Fault::AttributeValue { name: "kernel_shape", found, supported });
+        }
+        Ok(())
     }
 
     /// All elements of all windows that are inside of the input.
@@ -132,9 +148,9 @@ impl Windows {
     }
 }
 
-fn too_large(rows: usize, columns: usize) -> Fault {
-    let shape = vec![rows as u64, columns as u64];
-    Fault::Operation(reference::Fault::TooLarge { shape, limit: MAX_MATRIX })
+/// Saturating: extents come from a file.
+fn product(extents: &[usize]) -> usize {
+    extents.iter().fold(1, |product, extent| product.saturating_mul(*extent))
 }
 
 /// A convolution: `weights` are constants of shape `[results, channels / groups, kernel..]`, behind a quantizer or not.
@@ -172,13 +188,17 @@ pub(super) fn convolve(
     if !fits {
         return Err(form);
     }
+    if let Some(stated) = context.integers_attribute("kernel_shape")?
+        && !stated.iter().map(|extent| usize::try_from(*extent).ok()).eq(own[2..].iter().copied().map(Some))
+    {
+        let (found, supported) = (format!("{stated:?}"), "the extents of W behind its channels");
+        return Err(Fault::AttributeValue { name: "kernel_shape", found, supported });
+    }
     let windows = Windows::read(context, &shape, own[2..].to_vec())?;
     let (results, channels) = (own[0], own[1]);
     let (inputs, places) = (windows.inputs(), windows.results());
     let (rows, columns) = (shape[1].saturating_mul(inputs), results.saturating_mul(places));
-    if rows.saturating_mul(columns) > MAX_MATRIX {
-        return Err(too_large(rows, columns));
-    }
+    windows.check_matrix(rows, columns)?;
     let values: Vec<f32> = values.iter().copied().collect();
     let size: usize = own[2..].iter().product();
     let mut matrix = vec![0f32; rows * columns];
@@ -266,9 +286,7 @@ pub(super) fn average(
 ) -> Result<Operand, Fault> {
     let shape = input.shape();
     let (rows, columns) = (windows.inputs(), windows.results());
-    if rows.saturating_mul(columns) > MAX_MATRIX {
-        return Err(too_large(rows, columns));
-    }
+    windows.check_matrix(rows, columns)?;
     let taps = windows.taps();
     let mut counts = vec![0usize; columns];
     taps.iter().for_each(|tap| counts[tap.to] += 1);

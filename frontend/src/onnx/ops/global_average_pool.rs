@@ -12,7 +12,7 @@ pub(super) const OPERATOR: Operator = Operator {
     versions: &[1, 22],
     inputs: &[(1, 1..=1)],
     attributes: &[],
-    limits: "",
+    limits: "it becomes a product with a matrix of at most 2^24 elements",
     import,
 };
 
