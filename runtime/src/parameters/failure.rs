@@ -3,8 +3,7 @@
 use crate::units::{Log2Probability, Variance};
 
 /// Natural logarithm of `erfc(x)` for `x >= 0`, with no underflow however large `x` is.
-#[must_use]
-pub fn ln_erfc(x: f64) -> f64 {
+fn ln_erfc(x: f64) -> f64 {
     // erfc itself has full relative precision wherever it is a normal number.
     if x < 20.0 {
         return libm::erfc(x).ln();
