@@ -8,7 +8,7 @@ here = os.path.dirname(__file__)
 
 config.name = "cml"
 config.test_format = lit.formats.ShTest(execute_external=False)
-config.suffixes = [".mlir", ".test"]
+config.suffixes = [".mlir"]
 config.excludes = ["Inputs", "models"]
 config.test_source_root = here
 config.test_exec_root = os.environ["CML_LIT_OUTPUT"]
@@ -18,7 +18,3 @@ config.environment["PATH"] = os.pathsep.join([tools, os.environ["LLVM_TOOLS"], o
 
 # Every pass of every test is held to what it promises to keep.
 config.substitutions.append((r"(?<![\w/.-])cml-opt(?![\w.-])", "cml-opt --cml-check-semantics"))
-
-# The bundled networks, and a Python with numpy, onnx and onnxruntime (`cargo xtask setup --tests` makes it).
-config.substitutions.append(("%models", os.path.join(here, "models")))
-config.substitutions.append(("%python", os.path.join(os.path.dirname(tools), "venv", "bin", "python")))

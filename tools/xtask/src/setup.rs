@@ -43,7 +43,6 @@ const PREFIX_FILES: &[&str] = &[
     "bin/lit",
     "bin/FileCheck",
     "bin/not",
-    "bin/split-file",
     "include/mlir/IR/Builders.h",
     "lib/libMLIRIR.a",
     "lib/libLLVMCore.a",
