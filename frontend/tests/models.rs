@@ -79,6 +79,10 @@ fn the_batch_is_one_and_other_extents_are_options() {
     let options = ImportOptions { dims: [("length".to_owned(), 3)].into() };
     let imported = cml_frontend::import_bytes(&relu.encode_to_vec(), "relu", &options).unwrap();
     assert_eq!(imported.graph.inputs[0].shape, [1, 3]);
+    assert_eq!(ImportOptions::dim("x[1]=3"), Ok(("x[1]".to_owned(), 3)));
+    for text in ["length", "length=", "length=0", "length=-1"] {
+        assert!(ImportOptions::dim(text).is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -4,9 +4,8 @@
 //! cargo run --release -p cml-runtime --example client_and_server -- model.cml x.npy[0:3]
 //! ```
 
-use cml_runtime::arrays::ArraySource;
 use cml_runtime::client::{self, ClientKey, Randomness};
-use cml_runtime::commands::{Named, load_arrays};
+use cml_runtime::commands::load_arrays;
 use cml_runtime::output;
 use cml_runtime::program::{Invalid, message::Program};
 use cml_runtime::server::{CheckedServer, ServerKey};
@@ -40,11 +39,9 @@ fn predict(model: &Path, array: &str) -> Result<(), Box<dyn Error>> {
     let mut randomness = Randomness::from_system()?;
     let key = ClientKey::generate(client, &mut randomness)?;
     let evaluation_key = key.evaluation_key(&mut randomness);
-    let arrays = load_arrays(client, &[Named::parse(array, str::parse::<ArraySource>)?])?;
+    let arrays = load_arrays(client, &[array.parse()?])?;
     let quantized = client::quantize(client, &arrays, false)?;
-    if quantized.clipped > 0 {
-        output::warn(&format!("{} values are outside of the calibrated range", quantized.clipped));
-    }
+    output::warn_of_clipping(quantized.clipped);
     let encrypted = client::encrypt(&key, client, &quantized.samples, &mut randomness)?;
 
     // The server: sees the evaluation key and ciphertexts, never a secret key.

@@ -101,7 +101,7 @@ const MAIN: &str = r#"
 mod program;
 
 use cml_runtime::client::{self, ClientKey, Randomness};
-use cml_runtime::commands::{Named, load_arrays, save_array};
+use cml_runtime::commands::{load_arrays, save_arrays};
 use cml_runtime::server::{CheckedServer, ServerKey};
 use std::error::Error;
 use std::path::Path;
@@ -132,7 +132,7 @@ fn perform(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         return Err(USAGE.into());
     }
     let (inputs, outputs) = files.split_at(inputs);
-    let sources = inputs.iter().map(|text| Named::parse(text, str::parse));
+    let sources = inputs.iter().map(|text| text.parse());
     let arrays = load_arrays(&client, &sources.collect::<Result<Vec<_>, _>>()?)?;
     let samples = client::quantize(&client, &arrays, false)?.samples;
     let server = CheckedServer::new(&server)?;
@@ -152,9 +152,8 @@ fn perform(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         _ => return Err(USAGE.into()),
     };
     let results = client::dequantize(&client, &integers)?;
-    for (file, result) in outputs.iter().zip(&results) {
-        save_array(Path::new(file), result)?;
-    }
+    let files: Vec<&Path> = outputs.iter().map(Path::new).collect();
+    save_arrays(&files, &results)?;
     Ok(())
 }
 "#;

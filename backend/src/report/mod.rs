@@ -112,7 +112,8 @@ pub struct Lookup {
     /// Largest 2-norm of the weights since the last bootstrap, not squared.
     pub norm2: f64,
     /// How the lookup is done: `bootstrap`, `extended_bootstrap`, `fold`, `steps`, `zones`, `floor`, or one of the last three
-    /// after a fold, as in `fold_steps`; `compare` where all tables of a value are read out of one rotation.
+    /// after a fold, as in `fold_steps`; `compare` where all tables of a value are read out of one rotation; `approximate` where a
+    /// table is read at once and not exactly.
     pub form: String,
     /// How many bootstraps one value takes.
     pub rotations: u32,
@@ -300,7 +301,7 @@ impl Lookup {
             let found = assess(event, &client.parameters)?;
             let shares_phase = seen.insert(*number, found).is_some();
             stages.push(Stage {
-                role: role_of(*reading).to_owned(),
+                role: role_of(*reading),
                 extension: reading.extension(),
                 parameter_set: reading.key(),
                 slots: *slots,
@@ -353,15 +354,10 @@ impl Lookup {
     }
 }
 
-fn role_of(reading: program::Reading<'_>) -> &'static str {
-    let program::Reading::Tables(bootstrap) = reading else { return "compare" };
-    match bootstrap.stage() {
-        message::Stage::Table => "table",
-        message::Stage::Fold => "fold",
-        message::Stage::Nearest => "nearest",
-        message::Stage::Count => "count",
-        message::Stage::Sign => "sign",
-        message::Stage::Approximate => "approximate",
+fn role_of(reading: program::Reading<'_>) -> String {
+    match reading {
+        program::Reading::Tables(bootstrap) => bootstrap.stage().to_string(),
+        program::Reading::Comparisons(_) => "compare".to_owned(),
     }
 }
 

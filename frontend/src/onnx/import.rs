@@ -26,6 +26,19 @@ pub struct ImportOptions {
     pub dims: BTreeMap<String, u64>,
 }
 
+impl ImportOptions {
+    /// One of [`Self::dims`] as command lines have it: `NAME=VALUE`.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn dim(text: &str) -> Result<(String, u64), String> {
+        let bad = || format!("`{text}` is no extent: expected NAME=VALUE with a value of 1 or more");
+        let (name, value) = text.rsplit_once('=').ok_or_else(bad)?;
+        let value = value.parse().ok().filter(|value| *value > 0).ok_or_else(bad)?;
+        Ok((name.to_owned(), value))
+    }
+}
+
 /// A model as a graph of reference operations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {

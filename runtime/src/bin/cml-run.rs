@@ -42,13 +42,13 @@ enum Command {
         /// client.cml or model.cml
         bundle: PathBuf,
         /// The array of a program with one input: x.npy, data.npz:name, data.npz:name[0:10]
-        #[arg(required_unless_present = "input", conflicts_with = "input", value_parser = source)]
+        #[arg(required_unless_present = "input", conflicts_with = "input")]
         array: Option<ArraySource>,
         /// The secret keys
         #[arg(long)]
         client_key: PathBuf,
         /// The array of one of several inputs
-        #[arg(long, value_name = "NAME=ARRAY", value_parser = named_source)]
+        #[arg(long, value_name = "NAME=ARRAY")]
         input: Vec<Named<ArraySource>>,
         /// Where the ciphertexts go
         #[arg(short, long)]
@@ -84,21 +84,9 @@ enum Command {
         #[arg(long)]
         client_key: PathBuf,
         /// Where the results go; once for each output, by name if there are several
-        #[arg(short, long, required = true, value_name = "[NAME=]FILE", value_parser = named_file)]
+        #[arg(short, long, required = true, value_name = "[NAME=]FILE")]
         output: Vec<Named<PathBuf>>,
     },
-}
-
-fn source(text: &str) -> Result<ArraySource, cml_runtime::arrays::Error> {
-    text.parse()
-}
-
-fn named_source(text: &str) -> Result<Named<ArraySource>, cml_runtime::arrays::Error> {
-    Named::parse(text, source)
-}
-
-fn named_file(text: &str) -> Result<Named<PathBuf>, std::convert::Infallible> {
-    Named::parse(text, |place| Ok(PathBuf::from(place)))
 }
 
 fn main() -> ExitCode {
@@ -115,23 +103,13 @@ fn execute(command: Command) -> Result<(), Error> {
     match command {
         Command::Keygen { bundle, client_key, eval_key } => {
             let report = commands::keygen(&bundle, &client_key, &eval_key)?;
-            output::note(&format!(
-                "{:.0} bits of security, one inference fails with probability 2^{:.1}, evaluation key {} MB",
-                report.checked.security_bits,
-                report.checked.total.0,
-                report.eval_key_bytes.div_ceil(1_000_000)
-            ));
+            output::note(&report.to_string());
         }
         Command::Encrypt { bundle, array, client_key, mut input, output, strict } => {
             input.extend(array.map(|place| Named { name: None, place }));
             let report =
                 commands::encrypt(&EncryptOptions { bundle, client_key, inputs: input, output, strict })?;
-            if report.clipped > 0 {
-                let clipped = report.clipped;
-                output::warn(&format!(
-                    "{clipped} input values were outside of the calibrated range and were clipped"
-                ));
-            }
+            output::warn_of_clipping(report.clipped);
             output::note(&format!("{} samples encrypted", report.samples));
         }
         Command::Run { model, input, eval_key, output } => {
@@ -140,10 +118,7 @@ fn execute(command: Command) -> Result<(), Error> {
         }
         Command::Decrypt { bundle, input, client_key, output } => {
             let report = commands::decrypt(&bundle, &client_key, &input, &output)?;
-            if report.out_of_range > 0 {
-                let count = report.out_of_range;
-                output::warn(&format!("{count} results are outside of their proved range: they are wrong"));
-            }
+            output::warn_of_wrong_results(report.out_of_range);
             output::note(&format!("{} samples decrypted", report.samples));
         }
     }

@@ -19,7 +19,9 @@ use crate::program::{Invalid, load_client};
 use crate::reference::Value;
 use crate::reference::message::{Element, Graph, Port};
 use crate::server::{CheckedServer, ServerKey};
+use std::fmt::{Display, Formatter};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Told how many of how many bootstraps are finished, from any thread.
@@ -32,6 +34,19 @@ pub struct KeygenReport {
     pub checked: Summary,
     /// Size of the evaluation key's content.
     pub eval_key_bytes: u64,
+}
+
+impl Display for KeygenReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let Summary { security_bits, total, .. } = self.checked;
+        let megabytes = self.eval_key_bytes.div_ceil(1_000_000);
+        write!(
+            f,
+            "{security_bits:.0} bits of security, one inference fails with probability 2^{:.1}, ",
+            total.0
+        )?;
+        write!(f, "evaluation key {megabytes} MB")
+    }
 }
 
 /// Makes keys for a program, after checking its security and failure probability.
@@ -64,17 +79,16 @@ pub struct Named<T> {
     pub place: T,
 }
 
-impl<T> Named<T> {
-    /// Splits `name=place`; without a `=` the name is absent.
-    ///
-    /// # Errors
-    /// Those of the place.
-    pub fn parse<E>(text: &str, place: impl FnOnce(&str) -> Result<T, E>) -> Result<Self, E> {
-        let (name, rest) = match text.split_once('=') {
-            Some((name, rest)) => (Some(name.to_owned()), rest),
+impl<T: FromStr> FromStr for Named<T> {
+    type Err = T::Err;
+
+    /// `name=place`; without a `=` the name is absent.
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        let (name, place) = match text.split_once('=') {
+            Some((name, place)) => (Some(name.to_owned()), place),
             None => (None, text),
         };
-        Ok(Self { name, place: place(rest)? })
+        Ok(Self { name, place: place.parse()? })
     }
 }
 
@@ -175,31 +189,40 @@ pub fn decrypt(
 ) -> Result<DecryptReport, Error> {
     let client = load_client(bundle)?;
     let key = ClientKey::load(client_key, &client)?;
-    let graph = client.dequantize.as_ref().ok_or(Invalid::Missing { what: "dequantize function" });
-    let names = graph.map_err(client::Error::from)?.output_names.clone();
-    let places = assign(&names, outputs, "output")?;
+    let places = output_places(&client, outputs)?;
     let encrypted = EncryptedOutputs::load(input, &client)?;
     let decrypted = client::decrypt(&key, &client, &encrypted)?;
-    let results = client::dequantize(&client, &decrypted.samples)?;
-    expect_different(&places.iter().map(|place| place.as_path()).collect::<Vec<_>>())?;
-    for (index, (place, result)) in places.iter().zip(&results).enumerate() {
-        if let Err(error) = save_array(place, result) {
-            // All or none. That one cannot be removed would be the lesser error.
-            places[..index].iter().for_each(|place| drop(std::fs::remove_file(place)));
-            return Err(error);
-        }
-    }
+    save_arrays(&places, &client::dequantize(&client, &decrypted.samples)?)?;
     Ok(DecryptReport { samples: encrypted.sample_count(), out_of_range: decrypted.out_of_range })
 }
 
-/// Writes a result as `.npy`.
+/// The file of each result of the network, in their order.
+///
+/// # Errors
+/// For a result without a file, a name that is no output's, or one file for two of them.
+pub fn output_places<'a>(client: &Client, outputs: &'a [Named<PathBuf>]) -> Result<Vec<&'a Path>, Error> {
+    let graph = client.dequantize.as_ref().ok_or(Invalid::Missing { what: "dequantize function" });
+    let names = &graph.map_err(client::Error::from)?.output_names;
+    let places: Vec<&Path> = assign(names, outputs, "output")?.into_iter().map(PathBuf::as_path).collect();
+    expect_different(&places)?;
+    Ok(places)
+}
+
+/// Writes results as `.npy`, all of them or none.
 ///
 /// # Errors
 /// [`Error::Arrays`].
-pub fn save_array(path: &Path, array: &Value) -> Result<(), Error> {
-    match array {
-        Value::F32(array) => arrays::save_floats(path, &array.to_owned().into_owned())?,
-        Value::I64(array) => arrays::save_integers(path, &array.to_owned().into_owned())?,
+pub fn save_arrays(places: &[&Path], arrays: &[Value]) -> Result<(), Error> {
+    for (index, (place, array)) in places.iter().zip(arrays).enumerate() {
+        let saved = match array {
+            Value::F32(array) => arrays::save_floats(place, &array.to_owned().into_owned()),
+            Value::I64(array) => arrays::save_integers(place, &array.to_owned().into_owned()),
+        };
+        if let Err(error) = saved {
+            // That one of those before cannot be removed would be the lesser error.
+            places[..index].iter().for_each(|place| drop(std::fs::remove_file(place)));
+            return Err(error.into());
+        }
     }
     Ok(())
 }
@@ -223,7 +246,10 @@ pub fn load_arrays(client: &Client, inputs: &[Named<ArraySource>]) -> Result<Vec
 }
 
 /// Refuses outputs that would overwrite each other.
-fn expect_different(paths: &[&Path]) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::SameFile`].
+pub fn expect_different(paths: &[&Path]) -> Result<(), Error> {
     match paths.iter().enumerate().find(|(index, path)| paths[..*index].contains(path)) {
         Some((_, path)) => Err(Error::SameFile { path: path.to_path_buf() }),
         None => Ok(()),
@@ -261,7 +287,7 @@ mod tests {
 
     #[test]
     fn places_are_found_by_name() {
-        let given = |text: &str| Named::parse(text, |place| Ok::<_, ()>(place.to_owned())).unwrap();
+        let given = |text: &str| text.parse::<Named<String>>().unwrap();
         let names = ["a".to_owned(), "b".to_owned()];
         assert_eq!(assign(&names, &[given("b=2"), given("a=1")], "input").unwrap(), ["1", "2"]);
         assert_eq!(assign(&names[..1], &[given("1")], "input").unwrap(), ["1"]);
@@ -272,5 +298,16 @@ mod tests {
         );
         assert!(assign(&names, &[given("a=2")], "input").is_err());
         assert!(assign(&names, &[given("a=2"), given("a=3")], "input").is_err());
+    }
+
+    #[test]
+    fn results_are_written_all_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("a.npy"), folder.path().join("absent").join("b.npy"));
+        let results = [Value::floats(&[1], vec![0.5]).unwrap(), Value::integers(&[1], vec![3]).unwrap()];
+        let message = save_arrays(&[&first, &second], &results).unwrap_err().to_string();
+        assert!(message.contains("b.npy") && !first.exists(), "{message}");
+        save_arrays(&[&first], &results[..1]).unwrap();
+        assert!(first.exists());
     }
 }

@@ -4,6 +4,7 @@ mod docs;
 mod translate;
 
 use clap::{ArgGroup, Parser};
+use cml_frontend::ImportOptions;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,7 +45,7 @@ struct Arguments {
     #[arg(short, long, default_value = "-")]
     output: PathBuf,
     /// Value of a symbolic extent of an ONNX model
-    #[arg(long, value_name = "NAME=VALUE", requires = "import_onnx", value_parser = extent)]
+    #[arg(long, value_name = "NAME=VALUE", requires = "import_onnx", value_parser = ImportOptions::dim)]
     dim: Vec<(String, u64)>,
     /// Write MLIR as bytecode instead of text
     #[arg(long, requires = "import_onnx")]
@@ -79,11 +80,4 @@ fn perform(arguments: &Arguments) -> anyhow::Result<()> {
     } else {
         translate::write(output, translate::print_program(input)?.as_bytes())
     }
-}
-
-fn extent(text: &str) -> Result<(String, u64), String> {
-    let bad = || format!("`{text}` is no extent: expected NAME=VALUE with a value of 1 or more");
-    let (name, value) = text.rsplit_once('=').ok_or_else(bad)?;
-    let value = value.parse().ok().filter(|value| *value > 0).ok_or_else(bad)?;
-    Ok((name.to_owned(), value))
 }

@@ -6,6 +6,7 @@ use cml_backend::{Provenance, program_of};
 use cml_dialects::ffi::{parse_module, write_bytecode};
 use cml_dialects::ir::module_op;
 use cml_frontend::ImportOptions;
+use cml_runtime::output::print_bytes;
 use cml_runtime::program::file::write_atomically;
 use cml_runtime::program::message::Program;
 use melior::ir::operation::{OperationLike, OperationPrintingFlags};
@@ -31,14 +32,10 @@ fn read(input: &Path) -> Result<(Vec<u8>, String)> {
 
 /// Writes a file, complete or not at all, or standard output.
 pub(crate) fn write(output: &Path, bytes: &[u8]) -> Result<()> {
-    if !is_standard(output) {
-        return Ok(write_atomically(output, false, |file| file.write_all(bytes))?);
+    if is_standard(output) {
+        return Ok(print_bytes(bytes)?);
     }
-    match std::io::stdout().write_all(bytes) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(|error| anyhow!("cannot write standard output: {error}")),
-    }
+    Ok(write_atomically(output, false, |file| file.write_all(bytes))?)
 }
 
 /// The module of an ONNX model, as text with locations or as bytecode.

@@ -3,6 +3,7 @@
 use crate::compile::options::{Bits, Effort, Granularity, InputRange, Probability, Rounding, Share, Steps};
 use crate::compile::source::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cml_frontend::ImportOptions;
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::commands::Named;
 use std::path::PathBuf;
@@ -172,7 +173,7 @@ pub(crate) struct OptionArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Value of a symbolic extent of the model
-    #[arg(long, value_name = "NAME=VALUE", value_parser = extent)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = ImportOptions::dim)]
     pub(crate) dim: Vec<(String, u64)>,
 }
 
@@ -194,7 +195,7 @@ pub(crate) struct SearchArguments {
     #[arg(long, value_name = "[NAME=]ARRAY")]
     pub(crate) validation: Vec<String>,
     /// The class of each validation sample
-    #[arg(long, value_name = "ARRAY", value_parser = source, requires = "validation")]
+    #[arg(long, value_name = "ARRAY", requires = "validation")]
     pub(crate) labels: Option<ArraySource>,
     /// Standard errors of the measured loss that are kept from the limit, so that it holds for other samples too; 0 to trust the
     /// validation samples alone
@@ -253,10 +254,10 @@ pub(crate) struct EncryptArguments {
 #[derive(Args)]
 pub(crate) struct InputArguments {
     /// The array of a program with one input: x.npy, data.npz:name, data.npz:name[0:10]
-    #[arg(required_unless_present = "input", conflicts_with = "input", value_parser = source)]
+    #[arg(required_unless_present = "input", conflicts_with = "input")]
     array: Option<ArraySource>,
     /// The array of one of several inputs
-    #[arg(long, value_name = "NAME=ARRAY", value_parser = named_source)]
+    #[arg(long, value_name = "NAME=ARRAY")]
     input: Vec<Named<ArraySource>>,
 }
 
@@ -291,7 +292,7 @@ pub(crate) struct DecryptArguments {
     #[arg(long)]
     pub(crate) client_key: PathBuf,
     /// Where the results go; once for each output, by name if there are several
-    #[arg(short, long, required = true, value_name = "[NAME=]FILE", value_parser = named_file)]
+    #[arg(short, long, required = true, value_name = "[NAME=]FILE")]
     pub(crate) output: Vec<Named<PathBuf>>,
 }
 
@@ -329,7 +330,7 @@ pub(crate) struct PredictArguments {
     #[arg(long, value_enum, default_value = "fhe")]
     pub(crate) mode: Mode,
     /// The class of each sample; adds the accuracy
-    #[arg(long, value_name = "ARRAY", value_parser = source)]
+    #[arg(long, value_name = "ARRAY")]
     pub(crate) labels: Option<ArraySource>,
     /// Only the first samples
     #[arg(long, value_name = "N")]
@@ -347,7 +348,7 @@ pub(crate) struct PredictArguments {
     #[arg(long, value_name = "MODEL.onnx", required_if_eq("mode", "float"))]
     pub(crate) model: Option<PathBuf>,
     /// Where the results go; once for each output, by name if there are several
-    #[arg(short, long, value_name = "[NAME=]FILE", value_parser = named_file)]
+    #[arg(short, long, value_name = "[NAME=]FILE")]
     pub(crate) output: Vec<Named<PathBuf>>,
 }
 
@@ -358,7 +359,7 @@ pub(crate) struct CompareArguments {
     #[command(flatten)]
     pub(crate) inputs: InputArguments,
     /// A program that was compiled from the network: its scales and parameters are taken
-    #[arg(long, value_name = "MODEL.cml", conflicts_with_all = ["calibration", "config", "bits"])]
+    #[arg(long, value_name = "MODEL.cml", conflicts_with_all = ["calibration", "OptionArguments"])]
     pub(crate) program: Option<PathBuf>,
     /// Samples that set the scales, where those are not in --config or --program [default: those that are compared]
     #[arg(long, value_name = "[NAME=]ARRAY")]
@@ -393,23 +394,4 @@ pub(crate) struct VerifyArguments {
 fn margin(text: &str) -> Result<f64, String> {
     let margin = text.parse::<f64>().ok().filter(|margin| (0.0..=10.0).contains(margin));
     margin.ok_or_else(|| "expected a number between 0 and 10".to_owned())
-}
-
-fn source(text: &str) -> Result<ArraySource, cml_runtime::arrays::Error> {
-    text.parse()
-}
-
-fn named_source(text: &str) -> Result<Named<ArraySource>, cml_runtime::arrays::Error> {
-    Named::parse(text, source)
-}
-
-fn named_file(text: &str) -> Result<Named<PathBuf>, std::convert::Infallible> {
-    Named::parse(text, |place| Ok(PathBuf::from(place)))
-}
-
-fn extent(text: &str) -> Result<(String, u64), String> {
-    let bad = || format!("`{text}` is no extent: expected NAME=VALUE with a value of 1 or more");
-    let (name, value) = text.rsplit_once('=').ok_or_else(bad)?;
-    let value = value.parse().ok().filter(|value| *value > 0).ok_or_else(bad)?;
-    Ok((name.to_owned(), value))
 }

@@ -4,7 +4,7 @@ use crate::arguments::{DecryptArguments, EncryptArguments, ExportArguments, Keyg
 use crate::progress::Bootstraps;
 use anyhow::Result;
 use cml_runtime::commands::{self, EncryptOptions};
-use cml_runtime::output::{note, peak_memory, warn};
+use cml_runtime::output::{note, peak_memory, warn_of_clipping, warn_of_wrong_results};
 use cml_runtime::program::load_client;
 
 /// Writes the client's part of a program.
@@ -16,12 +16,7 @@ pub(crate) fn export_client(arguments: &ExportArguments) -> Result<()> {
 /// Makes both keys.
 pub(crate) fn keygen(arguments: &KeygenArguments) -> Result<()> {
     let report = commands::keygen(&arguments.bundle, &arguments.client_key, &arguments.eval_key)?;
-    note(&format!(
-        "{:.0} bits of security, one inference fails with probability 2^{:.1}, evaluation key {} MB",
-        report.checked.security_bits,
-        report.checked.total.0,
-        report.eval_key_bytes.div_ceil(1_000_000)
-    ));
+    note(&report.to_string());
     Ok(())
 }
 
@@ -57,18 +52,4 @@ pub(crate) fn decrypt(arguments: &DecryptArguments) -> Result<()> {
     warn_of_wrong_results(report.out_of_range);
     note(&format!("{} samples decrypted", report.samples));
     Ok(())
-}
-
-/// Says how many input values were not what they seem to the network.
-pub(crate) fn warn_of_clipping(count: u64) {
-    if count > 0 {
-        warn(&format!("{count} input values were outside of the calibrated range and were clipped"));
-    }
-}
-
-/// Says that something went wrong on the way.
-pub(crate) fn warn_of_wrong_results(count: u64) {
-    if count > 0 {
-        warn(&format!("{count} results are outside of their proved range: they are wrong"));
-    }
 }

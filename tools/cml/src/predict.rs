@@ -2,22 +2,22 @@
 
 use crate::arguments::{Mode, PredictArguments};
 use crate::compile::configuration::Configuration;
-use crate::execute::{warn_of_clipping, warn_of_wrong_results};
 use crate::progress::Bootstraps;
 use anyhow::{Result, anyhow, bail};
 use cml_frontend::ImportOptions;
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::client;
-use cml_runtime::commands::{self, Error, Named, Seconds, load_arrays, save_array};
+use cml_runtime::commands::{self, Error, Seconds, load_arrays, output_places, save_arrays};
 use cml_runtime::memory::peak_rss_bytes;
-use cml_runtime::output::print;
+use cml_runtime::output::{print, warn_of_clipping, warn_of_wrong_results};
 use cml_runtime::program::Invalid;
 use cml_runtime::program::message::Program;
-use cml_runtime::reference::{Evaluator, Value};
+use cml_runtime::reference::message::{Graph, Port};
+use cml_runtime::reference::{Evaluator, TensorType, Value};
 use ndarray::{ArcArray, Axis, IxDyn, Slice};
 use serde::Serialize;
 use std::fmt::{Display, Formatter};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// What `--json` prints.
@@ -53,6 +53,10 @@ const SHOWN: usize = 20;
 pub(crate) fn predict(arguments: &PredictArguments) -> Result<()> {
     let program = Program::load(&arguments.program)?;
     let client = program.client.as_ref().ok_or(Invalid::Missing { what: "client" })?;
+    let places = match arguments.output.as_slice() {
+        [] => Vec::new(),
+        outputs => output_places(client, outputs)?,
+    };
     let arrays = load_arrays(client, &arguments.inputs.sources())?;
     let arrays: Vec<Value> = arrays.iter().map(|array| first_rows(array, arguments.limit)).collect();
     let labels = arguments.labels.as_ref().map(|source| labels(source, arguments.limit)).transpose()?;
@@ -78,7 +82,7 @@ pub(crate) fn predict(arguments: &PredictArguments) -> Result<()> {
         outcome.correct = Some(correct);
         outcome.accuracy = Some(correct as f64 / samples.max(1) as f64);
     }
-    save(&program, &outputs, &arguments.output)?;
+    save_arrays(&places, &outputs)?;
     warn_of_clipping(outcome.clipped);
     warn_of_wrong_results(outcome.out_of_range);
     Ok(print(&if arguments.json {
@@ -131,34 +135,19 @@ fn in_floats(program: &Program, model: &Path, arrays: &[Value]) -> Result<(Vec<V
     let dims =
         Configuration::parse(&program.configuration).map(|found| found.options.dims).unwrap_or_default();
     let graph = cml_frontend::import(model, &ImportOptions { dims })?.graph;
-    let client = program.client.as_ref().and_then(|client| client.quantize.as_ref());
-    let expected: Vec<_> = client.iter().flat_map(|graph| &graph.inputs).collect();
-    if !graph.inputs.iter().eq(expected) {
+    let client = program.client.as_ref();
+    let inputs = client.and_then(|client| client.quantize.as_ref()).map(|graph| &graph.inputs);
+    let outputs = client.and_then(|client| client.dequantize.as_ref()).map(|graph| graph.outputs.len());
+    if inputs != Some(&graph.inputs) || outputs != Some(graph.outputs.len()) {
         bail!(
-            "{} has other inputs than the program; give the network that it was compiled from",
+            "{} has other inputs or outputs than the program; give the network that it was compiled from",
             model.display()
         );
     }
     let evaluator = Evaluator::new(&graph)?;
-    let types = graph.types()?;
-    let samples = arrays.first().and_then(|array| array.shape().first()).copied().unwrap_or(0);
     let mut results: Vec<Vec<Value>> = vec![Vec::new(); graph.outputs.len()];
     let mut seconds = Seconds::default();
-    for index in 0..samples {
-        let pairs = arrays.iter().zip(&graph.inputs).zip(&types);
-        let inputs: Result<Vec<Value>> = pairs
-            .map(|((array, port), expected)| {
-                row(array, index, &expected.shape).ok_or_else(|| {
-                    anyhow!(
-                        "input {}: a sample has shape {:?}, expected {:?}",
-                        port.name,
-                        &array.shape()[1..],
-                        expected.shape
-                    )
-                })
-            })
-            .collect();
-        let inputs = inputs?;
+    for inputs in samples(&graph, arrays)? {
         let start = Instant::now();
         let outputs = evaluator.run(&inputs)?;
         seconds.run.push(start.elapsed().as_secs_f64());
@@ -180,10 +169,33 @@ fn in_floats(program: &Program, model: &Path, arrays: &[Value]) -> Result<(Vec<V
     Ok((outputs, outcome))
 }
 
+/// One list of inputs for each sample.
+pub(crate) fn samples(graph: &Graph, arrays: &[Value]) -> Result<Vec<Vec<Value>>> {
+    let types = graph.types()?;
+    let count = arrays.first().and_then(|array| array.shape().first()).copied().unwrap_or(0);
+    let sample = |index: usize| -> Result<Vec<Value>> {
+        let inputs = arrays.iter().zip(graph.inputs.iter().zip(&types));
+        let input = |(array, (port, expected)): (&Value, (&Port, &TensorType))| {
+            row(array, index, &expected.shape).ok_or_else(|| {
+                let (name, found, wanted) = (&port.name, array.shape(), &expected.shape);
+                anyhow!("input {name}: a sample of an array of shape {found:?} does not fill {wanted:?}")
+            })
+        };
+        inputs.map(input).collect()
+    };
+    (0..count).map(sample).collect()
+}
+
 /// One sample, in the shape of the network's input; `None` if it has another number of elements.
-pub(crate) fn row(array: &Value, index: usize, shape: &[usize]) -> Option<Value> {
-    let floats = array.as_floats().filter(|floats| floats.ndim() > 0 && index < floats.len_of(Axis(0)))?;
-    Value::floats(shape, floats.index_axis(Axis(0), index).iter().copied().collect()).ok()
+fn row(array: &Value, index: usize, shape: &[usize]) -> Option<Value> {
+    fn elements<T: Copy>(array: &ArcArray<T, IxDyn>, index: usize) -> Option<Vec<T>> {
+        let exists = array.ndim() > 0 && index < array.len_of(Axis(0));
+        exists.then(|| array.index_axis(Axis(0), index).iter().copied().collect())
+    }
+    match array {
+        Value::F32(array) => Value::floats(shape, elements(array, index)?).ok(),
+        Value::I64(array) => Value::integers(shape, elements(array, index)?).ok(),
+    }
 }
 
 /// Samples along a first axis, instead of the extent 1 that each has.
@@ -224,6 +236,14 @@ pub(crate) fn labels(source: &ArraySource, limit: Option<usize>) -> Result<Vec<i
     Ok(labels.iter().copied().take(limit.unwrap_or(usize::MAX)).collect())
 }
 
+/// The index of the largest score, the first of equal ones.
+pub(crate) fn largest<'a>(scores: impl IntoIterator<Item = &'a f32>) -> i64 {
+    let larger = |best: (i64, f32), (index, score): (i64, &f32)| {
+        if *score > best.1 { (index, *score) } else { best }
+    };
+    (0..).zip(scores).fold((0, f32::NEG_INFINITY), larger).0
+}
+
 /// The class of each sample: the integer that the network gives, or the index of its largest float.
 pub(crate) fn classes(output: &Value) -> Result<Vec<i64>> {
     let several = "labels are compared with the index of the largest result, or with an integer";
@@ -232,36 +252,11 @@ pub(crate) fn classes(output: &Value) -> Result<Vec<i64>> {
             Ok(classes.iter().copied().collect())
         }
         Value::F32(scores) if scores.ndim() > 1 && scores.len() > scores.len_of(Axis(0)) => {
-            let rows = scores.axis_iter(Axis(0));
-            let largest = |best: (i64, f32), (index, score): (i64, &f32)| {
-                if *score > best.1 { (index, *score) } else { best }
-            };
-            Ok(rows.map(|row| (0..).zip(row.iter()).fold((0, f32::NEG_INFINITY), largest).0).collect())
+            Ok(scores.axis_iter(Axis(0)).map(largest).collect())
         }
         Value::F32(scores) if scores.is_empty() => Ok(Vec::new()),
         _ => bail!("{several}; this network's first output has shape {:?}", output.shape()),
     }
-}
-
-fn save(program: &Program, outputs: &[Value], places: &[Named<PathBuf>]) -> Result<()> {
-    if places.is_empty() {
-        return Ok(());
-    }
-    let names = program.client.as_ref().and_then(|client| client.dequantize.as_ref());
-    let names = names.map(|graph| graph.output_names.clone()).unwrap_or_default();
-    for place in places {
-        let at = match &place.name {
-            None if outputs.len() == 1 && places.len() == 1 => Some(0),
-            None => None,
-            Some(name) => names.iter().position(|known| known == name),
-        };
-        let value = at.and_then(|at| outputs.get(at));
-        let value = value.ok_or_else(|| {
-            anyhow!("name the output of each file as NAME=FILE; the network has {}", names.join(", "))
-        })?;
-        save_array(&place.place, value)?;
-    }
-    Ok(())
 }
 
 impl Display for Outcome {
@@ -313,6 +308,8 @@ mod tests {
         let rows: Vec<Value> = (0..2).map(|index| row(&limited, index, &[1, 2]).unwrap()).collect();
         assert_eq!(joined(&rows).unwrap(), limited);
         assert_eq!(first_rows(&array, Some(9)), array);
-        assert!(row(&array, 0, &[1, 3]).is_none());
+        assert!(row(&array, 0, &[1, 3]).is_none() && row(&array, 3, &[1, 2]).is_none());
+        let integers = Value::integers(&[2, 2], vec![1, 2, 3, 4]).unwrap();
+        assert_eq!(row(&integers, 1, &[1, 2]), Value::integers(&[1, 2], vec![3, 4]).ok());
     }
 }

@@ -4,7 +4,7 @@ use crate::arguments::VerifyArguments;
 use crate::compile::compile_program;
 use crate::compile::configuration::Configuration;
 use crate::compile::stages::{Settings, machine};
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use cml_runtime::output::print;
 use cml_runtime::program::message::{Action, Bootstrap, Client, Program, Server, Step};
 
@@ -12,8 +12,7 @@ use cml_runtime::program::message::{Action, Bootstrap, Client, Program, Server, 
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<()> {
     let program = Program::load(&arguments.program)?;
     let place = arguments.program.display();
-    let configuration = Configuration::parse(&program.configuration)
-        .map_err(|error| anyhow!("{place} records no configuration that this version reads: {error}"))?;
+    let configuration = Configuration::of(&program, &arguments.program)?;
     let settings = Settings { configuration, machine: arguments.machine.clone(), ..Settings::default() };
     let mut differences = Vec::new();
     if machine(&settings)?.hash().as_slice() != program.machine_hash {

@@ -95,6 +95,7 @@ fn networks_that_no_parameters_serve() {
     refuse("--machine machine.json", &["machine.json"]);
     place.write("config.json", "{\"version\": 1, \"bit\": 3}");
     refuse("--config config.json", &["config.json", "bit"]);
+    refuse("--save-config out.cml", &["out.cml is given for two outputs"]);
 }
 
 #[test]
@@ -124,14 +125,25 @@ fn wrong_command_lines_have_status_2() {
         "predict m.cml x.npy --mode float",
         "predict m.cml x.npy --mode guess",
         "encrypt c.cml --client-key k -o x.ct",
+        "compare x.onnx x.npy --program m.cml --prune 3",
+        "compare x.onnx x.npy --program m.cml --input-range 0:1",
         "nonsense",
     ] {
         let ended = place.cml(arguments);
         assert_eq!(ended.status, Some(2), "cml {arguments}\n{}", ended.stderr);
     }
-    for command in
-        ["compile", "inspect", "export-client", "keygen", "encrypt", "run", "decrypt", "predict", "verify"]
-    {
+    for command in [
+        "compile",
+        "inspect",
+        "export-client",
+        "keygen",
+        "encrypt",
+        "run",
+        "decrypt",
+        "predict",
+        "compare",
+        "verify",
+    ] {
         let help = place.succeed(&format!("{command} --help"));
         assert!(help.contains(&format!("  cml {command} ")), "{help}");
     }
@@ -157,6 +169,10 @@ fn inputs_that_do_not_fit() {
     }
     place.refuse_with("predict simple10.cml --input y=far.npy --mode quantized", &["input"]);
     place.refuse_with("predict simple10.cml far.npy --labels far.npy --mode quantized", &["far.npy"]);
+    place.refuse_with(
+        "predict simple10.cml far.npy --mode quantized -o x=x.npy",
+        &["an output", "output=FILE"],
+    );
     let clipped = place.cml("encrypt simple10.cml --client-key client.key far.npy -o x.ct");
     assert_eq!(clipped.status, Some(0));
     assert!(clipped.stderr.contains("warning: 1 input values"), "{}", clipped.stderr);

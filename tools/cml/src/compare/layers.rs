@@ -1,6 +1,7 @@
 //! Two computations of one network, node by node: what is computed in floats, and the same quantized.
 
 use super::Layer;
+use crate::predict::largest;
 use anyhow::Result;
 use cml_runtime::reference::message::{Element, Graph, Node, Op, Quantizer};
 use cml_runtime::reference::{Evaluator, Value};
@@ -212,10 +213,7 @@ fn decision(value: &Value) -> Option<i64> {
     if let Some(integers) = value.as_integers() {
         return (integers.len() == 1).then(|| integers.iter().copied().next()).flatten();
     }
-    let floats = value.as_floats().filter(|floats| floats.len() > 1)?;
-    let largest =
-        |best: (i64, f32), (at, score): (i64, &f32)| if *score > best.1 { (at, *score) } else { best };
-    Some((0..).zip(floats.iter()).fold((0, f32::NEG_INFINITY), largest).0)
+    value.as_floats().filter(|floats| floats.len() > 1).map(largest)
 }
 
 #[cfg(test)]

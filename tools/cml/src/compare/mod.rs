@@ -7,16 +7,14 @@ use crate::arguments::CompareArguments;
 use crate::compile::configuration::Configuration;
 use crate::compile::stages::Settings;
 use crate::compile::{compile_program, float_and_quantized, settings};
-use crate::predict::row;
-use anyhow::{Result, anyhow};
+use crate::predict::samples;
+use anyhow::Result;
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::client;
 use cml_runtime::commands::{Named, load_arrays};
 use cml_runtime::output::print;
 use cml_runtime::program::Invalid;
 use cml_runtime::program::message::Program;
-use cml_runtime::reference::message::{Graph, Port};
-use cml_runtime::reference::{TensorType, Value};
 use cml_runtime::server::CheckedServer;
 use layers::Comparison;
 use serde::Serialize;
@@ -102,13 +100,10 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<()> {
 
 /// The program, and what its network is to be quantized with once more.
 fn compiled(arguments: &CompareArguments) -> Result<(Program, Settings)> {
-    let machine = arguments.options.machine.clone();
     if let Some(path) = &arguments.program {
         let program = Program::load(path)?;
-        let configuration = Configuration::parse(&program.configuration).map_err(|error| {
-            anyhow!("{} records no configuration that this version reads: {error}", path.display())
-        })?;
-        return Ok((program, Settings { configuration, machine, calibration: Vec::new() }));
+        let configuration = Configuration::of(&program, path)?;
+        return Ok((program, Settings { configuration, ..Settings::default() }));
     }
     let mut settings = settings(&arguments.options, &arguments.calibration)?;
     if settings.calibration.is_empty() && settings.configuration.products.is_empty() {
@@ -119,22 +114,5 @@ fn compiled(arguments: &CompareArguments) -> Result<(Program, Settings)> {
         settings.calibration = arguments.inputs.sources().iter().map(text).collect();
     }
     let (program, configuration) = compile_program(&arguments.model, settings)?;
-    Ok((program, Settings { configuration, machine, calibration: Vec::new() }))
-}
-
-/// One list of inputs for each sample.
-fn samples(graph: &Graph, arrays: &[Value]) -> Result<Vec<Vec<Value>>> {
-    let types = graph.types()?;
-    let count = arrays.first().and_then(|array| array.shape().first()).copied().unwrap_or(0);
-    let sample = |index: usize| -> Result<Vec<Value>> {
-        let inputs = arrays.iter().zip(graph.inputs.iter().zip(&types));
-        let input = |(array, (port, expected)): (&Value, (&Port, &TensorType))| {
-            row(array, index, &expected.shape).ok_or_else(|| {
-                let (name, found, wanted) = (&port.name, array.shape(), &expected.shape);
-                anyhow!("input {name}: a sample of an array of shape {found:?} does not fill {wanted:?}")
-            })
-        };
-        inputs.map(input).collect()
-    };
-    (0..count).map(sample).collect()
+    Ok((program, Settings { configuration, ..Settings::default() }))
 }

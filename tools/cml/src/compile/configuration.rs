@@ -1,10 +1,11 @@
 //! The configuration of a compilation as JSON: recorded in the program, read by `--config` and by `cml verify`.
 
-use super::options::Options;
+use super::options::{Options, is_range};
 use anyhow::{Result, anyhow, bail};
 use cml_dialects::ir::{Function, module_op, node_name, op_name, operand};
 use cml_dialects::nn::MAIN;
 use cml_passes::transforms::quantization::{ProductQuantizers, is_quantized};
+use cml_runtime::program::message::Program;
 use melior::Context;
 use melior::ir::{Module, OperationRef};
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,13 @@ impl Configuration {
         Self::parse(&text).map_err(|error| anyhow!("{place}: {error}"))
     }
 
+    /// What a program, read from this file, records.
+    pub(crate) fn of(program: &Program, path: &Path) -> Result<Self> {
+        Self::parse(&program.configuration).map_err(|error| {
+            anyhow!("{} records no configuration that this version reads: {error}", path.display())
+        })
+    }
+
     /// Reads the text of a configuration.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let found: Self =
@@ -79,6 +87,10 @@ impl Configuration {
         let below_one = |log2: &Option<f64>| log2.is_none_or(|log2| log2 < 0.0);
         if !below_one(&found.options.p_error_log2) || !below_one(&found.options.p_error_per_lookup_log2) {
             bail!("the failure budgets are logarithms of probabilities: expected numbers below 0");
+        }
+        let is_bad = |bounds: &Vec<(f32, f32)>| bounds.is_empty() || !bounds.iter().all(is_range);
+        if let Some((name, _)) = found.options.input_ranges.iter().find(|(_, bounds)| is_bad(bounds)) {
+            bail!("input_ranges of `{name}`: expected pairs of finite bounds, the lower one first");
         }
         Ok(found)
     }
@@ -203,6 +215,8 @@ mod tests {
             "{\"version\": 2}",
             "{\"version\": 1, \"option\": {}}",
             "{\"version\": 1, \"options\": {\"p_error_log2\": 1}}",
+            "{\"version\": 1, \"options\": {\"input_ranges\": {\"x\": []}}}",
+            "{\"version\": 1, \"options\": {\"input_ranges\": {\"x\": [[1, 0]]}}}",
         ] {
             assert!(Configuration::parse(text).is_err(), "{text}");
         }

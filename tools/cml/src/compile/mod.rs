@@ -11,6 +11,7 @@ use crate::arguments::{CompileArguments, OptionArguments};
 use crate::progress;
 use anyhow::{Result, bail};
 use cml_dialects::ir::module_op;
+use cml_runtime::commands::expect_different;
 use cml_runtime::program::file::write_atomically;
 use cml_runtime::program::message::Program;
 use cml_runtime::reference::message::Graph;
@@ -27,11 +28,12 @@ use std::path::Path;
 /// Compiles a model and writes the program, or the module at a level.
 pub(crate) fn compile(arguments: &CompileArguments) -> Result<()> {
     cml_passes::set_check_semantics(arguments.check_semantics);
+    let save = arguments.save_config.as_deref();
+    expect_different(&std::iter::once(arguments.output.as_path()).chain(save).collect::<Vec<_>>())?;
     let mut settings = settings(&arguments.options, &arguments.calibration)?;
     if let Some(target) = search::target(&arguments.search) {
         settings = search::search(&arguments.model, settings, &arguments.search, target)?;
     }
-    let save = arguments.save_config.as_deref();
     match arguments.emit {
         None => {
             let (program, configuration) = compile_program(&arguments.model, settings)?;

@@ -178,8 +178,8 @@ impl FromStr for InputRange {
         };
         let bound = |text: &str| {
             let (lo, hi) = text.split_once(':')?;
-            let (lo, hi): (f32, f32) = (lo.trim().parse().ok()?, hi.trim().parse().ok()?);
-            (lo.is_finite() && hi.is_finite() && lo <= hi).then_some((lo, hi))
+            let bounds = (lo.trim().parse().ok()?, hi.trim().parse().ok()?);
+            is_range(&bounds).then_some(bounds)
         };
         let bounds: Option<Vec<_>> = bounds.split(',').map(bound).collect();
         let expected = || {
@@ -187,6 +187,11 @@ impl FromStr for InputRange {
         };
         Ok(Self { name, bounds: bounds.ok_or_else(expected)? })
     }
+}
+
+/// Whether bounds are finite and in order.
+pub(crate) fn is_range((lo, hi): &(f32, f32)) -> bool {
+    lo.is_finite() && hi.is_finite() && lo <= hi
 }
 
 /// All options that decide what program comes out; what is absent has its default.

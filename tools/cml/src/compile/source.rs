@@ -22,7 +22,7 @@ pub(crate) enum Level {
     Qnn,
     /// Encrypted integers with proved ranges and lookups
     Fhe,
-    /// Ciphertexts and bootstraps under one key set
+    /// Ciphertexts, bootstraps, and their key sets
     Tfhe,
 }
 
