@@ -134,9 +134,8 @@ pub fn measure_noise(
     for extension in [0, EXTENSION] {
         let log2_positions = set.log2_positions(extension);
         let rounded = round(&keyswitched, samples, log2_positions);
-        // The rounding of the body shows as well: a twelfth of a position squared.
-        let body = Variance((-2.0 * f64::from(log2_positions)).exp2() / 12.0);
-        let predicted = set.modulus_switch_variance(extension) + body;
+        // The rounding of the body shows as well.
+        let predicted = set.modulus_switch_variance(extension) + noise::dropped(64 - log2_positions);
         let operation = format!("centered modulus switch, extension {extension}");
         rows.push(NoiseRow::of(&operation, &differences(&phases(&small, &rounded), &after), predicted));
     }
@@ -254,11 +253,8 @@ fn client(server: &Server) -> Client {
 
 /// All ciphertexts under the small key.
 fn keyswitch(key: &ServerKey, ciphertexts: &[u64], count: usize) -> Vec<u64> {
-    let kernel = key.sets()[0].keyswitch();
-    let mut outputs = vec![0; count * kernel.output_size()];
     let inputs: Vec<&[u64]> = ciphertexts.chunks_exact(ciphertexts.len() / count).collect();
-    kernel.run(&inputs, &mut outputs);
-    outputs
+    key.sets()[0].keyswitch().switched(&inputs)
 }
 
 /// Ciphertexts rounded to positions, as 64-bit numbers again.
