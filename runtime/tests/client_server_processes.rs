@@ -10,6 +10,7 @@ use cml_runtime::reference::Value;
 use crypto_support::whole_program;
 use ndarray::{ArrayD, IxDyn};
 use prost::Message;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -112,12 +113,13 @@ fn all_modes_agree_in_one_process() {
     let (program, arrays) = (whole_program(2), [Value::from(inputs())]);
     let of_mode = |mode| predict(&program, &arrays, mode, &|_, _| {}).unwrap();
     let expected = of_mode(Mode::Quantized);
-    for mode in [Mode::Clear, Mode::Simulated(1), Mode::Encrypted] {
+    let [alone, together] = [1, 3].map(|count| Mode::Encrypted(NonZeroUsize::new(count).unwrap()));
+    for (mode, runs) in [(Mode::Clear, 2), (Mode::Simulated(1), 2), (alone, 2), (together, 1)] {
         let found = of_mode(mode);
         assert_eq!((&found.integers, &found.outputs), (&expected.integers, &expected.outputs), "{mode:?}");
-        assert_eq!((found.out_of_range, found.seconds.run.len()), (0, 2));
+        assert_eq!((found.out_of_range, found.seconds.run.len()), (0, runs), "{mode:?}");
+        assert_eq!(found.seconds.keygen > 0.0, matches!(mode, Mode::Encrypted(_)));
     }
-    assert!(of_mode(Mode::Encrypted).seconds.keygen > 0.0);
 }
 
 #[test]

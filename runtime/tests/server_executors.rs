@@ -37,7 +37,7 @@ fn encrypted_equals_clear(form: Form, server: &Server, random: &mut ChaCha8Rng) 
     let two = NonZeroUsize::new(2).unwrap();
     assert_eq!(checked.run_encrypted_together(&server_key, &inputs, two, &|_| {}).unwrap(), outputs);
     // One sample alone gives the same as with others.
-    let alone = checked.run_encrypted(&server_key, &inputs.sample(1), &|_| {}).unwrap();
+    let alone = checked.run_encrypted(&server_key, &inputs.some(1..2), &|_| {}).unwrap();
     assert_eq!(decrypt(&key, &client, &alone).unwrap().samples[0], expected[1]);
 }
 

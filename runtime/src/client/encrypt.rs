@@ -6,6 +6,7 @@ use super::shapes::{Shapes, gaussian, modulus};
 use super::{ClientKey, Error, ProgramHash, Randomness};
 use crate::program::FileKind;
 use crate::program::message::{Client, EncryptedPort};
+use std::ops::Range;
 use std::path::Path;
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seeder};
 use tfhe::core_crypto::prelude::{
@@ -109,13 +110,13 @@ impl EncryptedInputs {
         self.samples.len()
     }
 
-    /// One sample alone.
+    /// Some of the samples.
     ///
     /// # Panics
-    /// If there is no such sample.
+    /// If there are not as many.
     #[must_use]
-    pub fn sample(&self, index: usize) -> Self {
-        Self { program: self.program, samples: vec![self.samples[index].clone()] }
+    pub fn some(&self, samples: Range<usize>) -> Self {
+        Self { program: self.program, samples: self.samples[samples].to_vec() }
     }
 
     /// Writes the ciphertexts.

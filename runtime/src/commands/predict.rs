@@ -7,6 +7,7 @@ use crate::program::message::{Client, Program};
 use crate::reference::{Evaluator, Value};
 use crate::server::{CheckedServer, ServerKey};
 use serde::Serialize;
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 /// What is computed with.
@@ -18,8 +19,8 @@ pub enum Mode {
     Clear,
     /// The server's program on phases with the predicted noise; the seed decides the noise of the first sample.
     Simulated(u64),
-    /// Ciphertexts, with keys made for this prediction.
-    Encrypted,
+    /// Ciphertexts, with keys made for this prediction; so many samples go through the program together.
+    Encrypted(NonZeroUsize),
 }
 
 /// Wall-clock times.
@@ -31,7 +32,7 @@ pub struct Seconds {
     pub load: f64,
     /// Encrypting all samples.
     pub encrypt: f64,
-    /// The evaluation of each sample, one at a time.
+    /// The evaluation of each sample, or of as many as go through the program together.
     pub run: Vec<f64>,
     /// Decrypting all samples.
     pub decrypt: f64,
@@ -70,7 +71,9 @@ pub fn predict(
     let quantized = client::quantize(client, arrays, false)?;
     let mut seconds = Seconds::default();
     let integers = match mode {
-        Mode::Encrypted => encrypted(client, &server, &quantized.samples, &mut seconds, progress)?,
+        Mode::Encrypted(together) => {
+            encrypted(client, &server, &quantized.samples, together, &mut seconds, progress)?
+        }
         _ => clear(program, &server, &quantized.samples, mode, &mut seconds, progress)?,
     };
     let ports = &client.outputs;
@@ -113,7 +116,7 @@ fn clear(
                     evaluator.run_all(&client::typed(sample, &types)?).map_err(client::Error::from)?;
                 Ok::<_, Error>(client::integers_of(graph, &values)?)
             }
-            Mode::Clear | Mode::Encrypted => Ok(server.run_clear(sample)?),
+            Mode::Clear | Mode::Encrypted(_) => Ok(server.run_clear(sample)?),
         })?);
         seconds.run.push(time);
         progress(server.bootstraps() * (index + 1), server.bootstraps() * samples.len());
@@ -125,6 +128,7 @@ fn encrypted(
     client: &Client,
     server: &CheckedServer<'_>,
     samples: &[Vec<Vec<i64>>],
+    together: NonZeroUsize,
     seconds: &mut Seconds,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Vec<i64>>>, Error> {
@@ -139,10 +143,11 @@ fn encrypted(
     let inputs = timed(&mut seconds.encrypt, || client::encrypt(&key, client, samples, &mut randomness))?;
     let mut results = Vec::with_capacity(samples.len());
     let (each, total) = (server.bootstraps(), server.bootstraps() * samples.len());
-    for index in 0..samples.len() {
+    for first in (0..samples.len()).step_by(together.get()) {
         let mut time = 0.0;
-        let of_all = |finished, _| progress(index * each + finished, total);
-        let outputs = timed(&mut time, || evaluate(server, &server_key, &inputs.sample(index), &of_all))?;
+        let of_all = |finished, _| progress(first * each + finished, total);
+        let inputs = inputs.some(first..samples.len().min(first + together.get()));
+        let outputs = timed(&mut time, || evaluate(server, &server_key, &inputs, &of_all))?;
         seconds.run.push(time);
         let decrypted = timed(&mut seconds.decrypt, || client::decrypt(&key, client, &outputs))?;
         results.extend(decrypted.samples);

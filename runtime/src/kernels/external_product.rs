@@ -190,15 +190,7 @@ fn multiply<const L: usize, V: Lanes<L>>(
             transform.forward(lanes, digits, &mut Digits::new(shape, level, rotation.degree, source, target));
         }
     }
-    match shape.polynomials {
-        2 => multiply_add::<2, L, V>(lanes, shape, key, fourier, tile.len()),
-        3 => multiply_add::<3, L, V>(lanes, shape, key, fourier, tile.len()),
-        4 => multiply_add::<4, L, V>(lanes, shape, key, fourier, tile.len()),
-        5 => multiply_add::<5, L, V>(lanes, shape, key, fourier, tile.len()),
-        6 => multiply_add::<6, L, V>(lanes, shape, key, fourier, tile.len()),
-        7 => multiply_add::<7, L, V>(lanes, shape, key, fourier, tile.len()),
-        _ => multiply_add::<MANY, L, V>(lanes, shape, key, fourier, tile.len()),
-    }
+    multiply_add(lanes, shape, key, fourier, tile.len());
     let sums = fourier.chunks_exact_mut(shape.rows() * shape.size);
     for (sums, rotation) in sums.zip(tile) {
         let (place, free) = accumulators.places[rotation.target];
@@ -218,9 +210,29 @@ fn multiply<const L: usize, V: Lanes<L>>(
     }
 }
 
-/// `C` sums over all rows for each accumulator of the tile, in place of its first `C` polynomials of digits.
+/// Sums over all rows for each of `count` accumulators, in place of the first polynomials of its digits.
 #[inline(always)]
-fn multiply_add<const C: usize, const L: usize, V: Lanes<L>>(
+fn multiply_add<const L: usize, V: Lanes<L>>(
+    lanes: V,
+    shape: Shape,
+    key: &[f64],
+    fourier: &mut [f64],
+    count: usize,
+) {
+    match shape.polynomials {
+        2 => multiply_add_of::<2, L, V>(lanes, shape, key, fourier, count),
+        3 => multiply_add_of::<3, L, V>(lanes, shape, key, fourier, count),
+        4 => multiply_add_of::<4, L, V>(lanes, shape, key, fourier, count),
+        5 => multiply_add_of::<5, L, V>(lanes, shape, key, fourier, count),
+        6 => multiply_add_of::<6, L, V>(lanes, shape, key, fourier, count),
+        7 => multiply_add_of::<7, L, V>(lanes, shape, key, fourier, count),
+        _ => multiply_add_of::<MANY, L, V>(lanes, shape, key, fourier, count),
+    }
+}
+
+/// The same for `C` polynomials, which the compiler knows, or for [`MANY`].
+#[inline(always)]
+fn multiply_add_of<const C: usize, const L: usize, V: Lanes<L>>(
     lanes: V,
     shape: Shape,
     key: &[f64],
@@ -272,5 +284,8 @@ fn multiply_add_all<const C: usize, const T: usize, const L: usize, V: Lanes<L>>
     }
 }
 
+mod floor;
 #[cfg(test)]
 mod tests;
+
+pub use floor::Floor;

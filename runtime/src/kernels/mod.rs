@@ -18,7 +18,7 @@ mod torus;
 
 pub use accumulators::Accumulators;
 pub use buffer::HugeBuffer;
-pub use external_product::{BootstrapKernel, Rotation};
+pub use external_product::{BootstrapKernel, Floor, Rotation};
 pub use keyswitch::KeyswitchKernel;
 pub use tiles::{Factors, Tiles};
 

@@ -103,7 +103,7 @@ pub struct Bootstraps {
 ///
 /// An element of exactly `t < v` trailing zeros, which is one in `2^(t + 1)`, updates `2^(v - t)` accumulators, all others
 /// update one: `sum over t < v of 2^(v - t) / 2^(t + 1)`, plus `1 / 2^v`, is `(2^(v + 1) + 2^-v) / 3`.
-fn sorted_components(extension: u32) -> f64 {
+pub(crate) fn sorted_components(extension: u32) -> f64 {
     let accumulators = f64::from(extension).exp2();
     (2.0 * accumulators + 1.0 / accumulators) / 3.0
 }

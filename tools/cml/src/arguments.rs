@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cml_frontend::ImportOptions;
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::commands::Named;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Compiles ONNX networks to programs on encrypted data, and runs them.
@@ -80,6 +81,16 @@ pub(crate) enum BenchCommand {
         /// Ciphertexts that each operation is measured on; a seventh of that for extended bootstraps
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=4000))]
         samples: u32,
+        /// Print one object for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what lookups and other operations take, beside the floor of this machine and plain calls of tfhe; takes a minute
+    #[command(after_help = "Examples:\n  cml bench operations\n  cml bench operations --runs 15 --json")]
+    Operations {
+        /// How often each is measured
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        runs: u32,
         /// Print one object for programs
         #[arg(long)]
         json: bool,
@@ -335,6 +346,9 @@ pub(crate) struct PredictArguments {
     /// Only the first samples
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Samples that go through the program together in --mode fhe, for more of them in the same time
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) together: NonZeroUsize,
     /// Decides the noise of --mode simulate
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

@@ -100,7 +100,7 @@ fn in_integers(
     let mode = match arguments.mode {
         Mode::Float | Mode::Quantized => commands::Mode::Quantized,
         Mode::Simulate => commands::Mode::Simulated(arguments.seed),
-        Mode::Fhe => commands::Mode::Encrypted,
+        Mode::Fhe => commands::Mode::Encrypted(arguments.together),
     };
     let bar = Bootstraps::start();
     let prediction =
@@ -278,7 +278,7 @@ impl Display for Outcome {
             writeln!(f, "keys                {:.2} s, loaded in {:.2} s", seconds.keygen, seconds.load)?;
         }
         let total: f64 = seconds.run.iter().sum();
-        writeln!(f, "one inference       {:.4} s", total / seconds.run.len().max(1) as f64)?;
+        writeln!(f, "one inference       {:.4} s", total / self.samples.max(1) as f64)?;
         if let Some(bytes) = self.peak_rss_bytes {
             writeln!(f, "peak memory         {} MB", bytes.div_ceil(1_000_000))?;
         }

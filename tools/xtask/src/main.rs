@@ -4,6 +4,7 @@
 //! and installs there what the rest needs.
 
 mod architecture;
+mod bench;
 mod demo;
 mod docs;
 mod new;
@@ -44,6 +45,8 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// Measure operations, growth and the bundled networks, beside floors, plain calls of tfhe and predictions
+    Bench(bench::BenchArguments),
     /// Write the files that something new begins with, and make it known
     #[command(subcommand)]
     New(New),
@@ -114,6 +117,7 @@ fn perform(task: &Task) -> Result<()> {
         Task::Setup { tests: true } => setup::setup().and_then(|()| python::provide()),
         Task::Demo => demo::demo(),
         Task::Test { long } => test::test(*long),
+        Task::Bench(arguments) => bench::bench(arguments),
         Task::New(New::Pass { name }) => new::pass(&root, name),
         Task::New(New::Op { level, name }) => new::op(&root, level, name),
         Task::New(New::Operator { name }) => new::operator::operator(&root, name),

@@ -202,3 +202,28 @@ fn a_step_is_that_of_tfhe() {
         assert!(distance < rounding(shape), "{shape:?}: 2^{}", distance.log2());
     }
 }
+
+#[test]
+fn the_floor_leaves_out_no_product() {
+    let shape = Shape { polynomials: 3, size: 256, level: 2, base_log: 7 };
+    let key = arbitrary_key(shape, 1, &mut ChaCha8Rng::seed_from_u64(5));
+    for vectors in Vectors::available() {
+        let kernel = BootstrapKernel::with_vectors(&key, vectors);
+        let mut floor = Floor::new(&kernel);
+        floor.run();
+        floor.run();
+        let digits: Vec<i64> = floor.digits.iter().map(|digit| *digit as i64).collect();
+        let mut expected = vec![0; shape.polynomials * shape.size];
+        for row in key.as_ref().chunks_exact(expected.len()) {
+            let columns = row.chunks_exact(shape.size);
+            for (sum, key) in expected.chunks_exact_mut(shape.size).zip(columns) {
+                multiply_polynomials(sum, &digits, key);
+            }
+        }
+        for sums in floor.sums.chunks_exact(expected.len()) {
+            let word = |turns: &f64| ((turns - turns.floor()) * 64f64.exp2()) as u64;
+            let found: Vec<u64> = sums.iter().map(word).collect();
+            assert!(distance(&found, &expected) < rounding(shape), "{vectors:?}");
+        }
+    }
+}

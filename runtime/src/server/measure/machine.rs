@@ -4,7 +4,7 @@ use super::super::bootstrap::BlindRotation;
 use super::super::rotations::{PASS_BYTES, Rotated, accumulator_bytes, largest_pass, rotate_all};
 use super::super::{CombineStep, Encrypted, Executor, KeySet, LinearStep, Lists, ServerKey, TestPolynomial};
 use super::arbitrary::{key_set, keyswitch_key, small_ciphertexts, words};
-use super::{Least, pool};
+use super::{Least, Median, pool};
 use crate::client::shapes::Shapes;
 use crate::kernels::{Factors, KeyswitchKernel, Tiles, Vectors};
 use crate::machine::{Bootstraps, Keyswitch, Linear, Machine, VERSION};
@@ -76,7 +76,7 @@ pub fn machine(name: &str, progress: &(dyn Fn(f64) + Sync)) -> Machine {
 }
 
 /// What the system calls its processor, and the vectors that the kernels use.
-fn cpu() -> String {
+pub(super) fn cpu() -> String {
     let known = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = known.lines().find_map(|line| line.strip_prefix("model name")?.trim_start().strip_prefix(':'));
     let name = line.map_or(std::env::consts::ARCH, str::trim);
@@ -196,7 +196,12 @@ impl Least {
 }
 
 /// Prepares lookups after their keyswitch, and hands them over.
-fn with_rotations(key: &KeySet, extension: u32, count: usize, measure: impl FnOnce(Vec<Rotated<'_>>)) {
+pub(super) fn with_rotations(
+    key: &KeySet,
+    extension: u32,
+    count: usize,
+    measure: impl FnOnce(Vec<Rotated<'_>>),
+) {
     let shapes = *key.shapes();
     let log2_positions = shapes.polynomial.0.ilog2() + 1 + extension;
     let table = Table { lo: 0, values: vec![0, 1, 2, 3] };
@@ -231,8 +236,7 @@ struct Together {
     key: ServerKey,
     pool: ThreadPool,
     one: Least,
-    /// On the wall: whatever takes cores and memory from the threads counts.
-    all: Vec<Duration>,
+    all: Median,
     small: Least,
 }
 
@@ -240,7 +244,7 @@ impl Together {
     fn new() -> Self {
         let key = ServerKey::of([0; 32], vec![key_set(&four_bits(800))]);
         let pool = pool(rayon::current_num_threads());
-        Self { key, pool, one: Least::default(), all: Vec::new(), small: Least::default() }
+        Self { key, pool, one: Least::default(), all: Median::default(), small: Least::default() }
     }
 
     fn measure(&mut self, alone: &ThreadPool) {
@@ -254,17 +258,13 @@ impl Together {
             self.small.measure_all(threads, || rotate(&self.key, &self.pool, rotated));
         });
         with_rotations(keys, 0, batch * threads, |rotated| {
-            let start = Instant::now();
-            rotate(&self.key, &self.pool, rotated);
-            self.all.push(start.elapsed());
+            self.all.measure(|| rotate(&self.key, &self.pool, rotated));
         });
     }
 
     /// Of the median, relative to the least time alone.
     fn factor(&self) -> f64 {
-        let mut all = self.all.clone();
-        all.sort();
-        rounded((all[all.len() / 2].as_secs_f64() / self.one.seconds()).max(1.0))
+        rounded((self.all.seconds() / self.one.seconds()).max(1.0))
     }
 
     /// Time to bring a key into cache while all threads do, from memory, relative to that of the shape's entry.
@@ -275,7 +275,7 @@ impl Together {
 }
 
 /// On all threads of a pool.
-fn rotate(key: &ServerKey, pool: &ThreadPool, rotated: Vec<Rotated<'_>>) {
+pub(super) fn rotate(key: &ServerKey, pool: &ThreadPool, rotated: Vec<Rotated<'_>>) {
     pool.install(|| rotate_all(key, BTreeMap::from([((0, 0), rotated)]), &|_| ()));
 }
 

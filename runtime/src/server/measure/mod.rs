@@ -5,11 +5,15 @@
 
 mod arbitrary;
 mod machine;
+mod operations;
+mod plain;
 
 pub use machine::machine;
+pub use operations::{Lookup, Operation, Operations, operations};
 
 use rayon::ThreadPool;
 use rustix::time::{ClockId, clock_gettime};
+use std::time::Instant;
 
 /// Seconds that this thread has worked: others that want its core do not count.
 fn cpu_time() -> f64 {
@@ -58,5 +62,25 @@ impl Least {
 
     fn seconds(self) -> f64 {
         self.0
+    }
+}
+
+/// Times on the wall: whatever takes cores and memory from the threads counts.
+#[derive(Clone, Debug, Default)]
+struct Median(Vec<f64>);
+
+impl Median {
+    /// Measures once more.
+    fn measure(&mut self, work: impl FnOnce()) {
+        let start = Instant::now();
+        work();
+        self.0.push(start.elapsed().as_secs_f64());
+    }
+
+    /// The median of the times measured so far; not a number without any.
+    fn seconds(&self) -> f64 {
+        let mut times = self.0.clone();
+        times.sort_by(f64::total_cmp);
+        times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
     }
 }

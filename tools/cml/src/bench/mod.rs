@@ -1,7 +1,8 @@
-//! `cml bench`: what this machine is measured to be, and the noise of encrypted operations.
+//! `cml bench`: what this machine takes for encrypted operations, and their noise.
 
 mod machine;
 mod noise;
+mod operations;
 
 use crate::arguments::BenchCommand;
 use anyhow::Result;
@@ -11,5 +12,6 @@ pub(crate) fn bench(command: &BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Machine { output, name } => machine::machine(output, name),
         BenchCommand::Noise { samples, json } => noise::noise(*samples as usize, *json),
+        BenchCommand::Operations { runs, json } => operations::operations(*runs as usize, *json),
     }
 }
