@@ -8,7 +8,9 @@ use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Attributes, Function, IrError, expected, module_op, op_name};
 use cml_dialects::nn::{MODEL, NEURON_COUNTS, NEURON_NODES, PRUNED_NODES, PRUNED_WEIGHTS};
 use cml_dialects::qnn::{CLIENT_IN, CLIENT_OUT, SERVER, zero_point};
-use cml_dialects::tfhe::{self, MEASURED_WIDTH, P_ERROR, P_ERROR_PER_LOOKUP, PREDICTED_MILLISECONDS};
+use cml_dialects::tfhe::{
+    self, MEASURED_RANGE, MEASURED_WIDTH, P_ERROR, P_ERROR_PER_LOOKUP, PREDICTED_MILLISECONDS,
+};
 use cml_runtime::machine::Machine;
 use cml_runtime::parameters::events::events;
 use cml_runtime::parameters::outputs;
@@ -67,6 +69,7 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
     let recorded = Recorded {
         seconds,
         milliseconds: noted.milliseconds,
+        measured: noted.measured,
         pruned: counts(root, PRUNED_NODES, PRUNED_WEIGHTS)?
             .into_iter()
             .map(|(node, [weights, before, after])| Pruned { node, weights, before, after })
@@ -86,6 +89,8 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
 struct Notes {
     /// By number of the lookup.
     measured_widths: BTreeMap<u32, u32>,
+    /// By number of the lookup: the smallest and the largest value that was seen.
+    measured: BTreeMap<u32, (i64, i64)>,
     /// By number of the lookup and position of the stage among its stages.
     milliseconds: BTreeMap<(u32, usize), f64>,
 }
@@ -110,6 +115,10 @@ fn notes(root: OperationRef<'_, '_>, schedule: &Schedule) -> Result<Notes, IrErr
         if let Some(width) = attributes.i64(MEASURED_WIDTH).ok().and_then(|width| u32::try_from(width).ok()) {
             let widest = notes.measured_widths.entry(lookup).or_default();
             *widest = width.max(*widest);
+        }
+        if let Ok([low, high]) = attributes.i64_array(MEASURED_RANGE) {
+            let seen = notes.measured.entry(lookup).or_insert((*low, *high));
+            *seen = (seen.0.min(*low), seen.1.max(*high));
         }
     }
     Ok(notes)

@@ -53,6 +53,8 @@ fn the_steps_and_the_client_as_text() {
     let milliseconds: Vec<Option<f64>> = report.lookups.iter().map(|lookup| lookup.milliseconds).collect();
     assert_eq!(milliseconds, [Some(40.0 / 3.0), Some(9.0)]);
     assert_eq!(report.to_json(), program.report);
+    let seen: Vec<Option<(i64, i64)>> = report.nodes.iter().map(|node| node.measured_range).collect();
+    assert_eq!(seen, [Some((-1, 5)), None]);
 }
 
 #[test]

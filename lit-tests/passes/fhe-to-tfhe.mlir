@@ -1,7 +1,7 @@
 // RUN: cml-opt --cml-check-semantics --split-input-file --cml-fhe-to-tfhe %s | FileCheck %s
 
 // The sum collapses into one linear map; the constant column (a table of zeros) vanishes; the two live columns have ranges of 4 and of 16
-// values and are read apart, the narrow one at four times the spacing.
+// values and are read apart, the narrow one at four times the spacing. What calibration saw of each stands with its bootstrap.
 // CHECK-LABEL: @server
 // CHECK-SAME:  tensor<2x!tfhe.lwe<big, 576460752303423488>>
 // CHECK:       %[[N:.*]] = tfhe.linear %arg0 weights dense<1> : tensor<1x2xi64> bias [0]
@@ -11,11 +11,11 @@
 // CHECK-NEXT:  %[[W:.*]] = tfhe.linear %arg0 weights dense<{{\[\[}}8, 7]]> : tensor<1x2xi64> bias [0]
 // CHECK-NEXT:  tfhe.keyswitch %[[W]] {{.*}} -> tensor<1x!tfhe.lwe<small 0, 576460752303423488>>
 // CHECK-NEXT:  %[[C:.*]] = tfhe.bootstrap {{.*}} lookup 1 extension 1
-// CHECK-SAME:  {cml.predicted_milliseconds = 7.000000e+00 : f64}
+// CHECK-SAME:  {cml.measured_range = array<i64: 1, 8>, cml.measured_width = 3 : i64, cml.predicted_milliseconds = 7.000000e+00 : f64}
 // CHECK-NEXT:  tfhe.linear %[[B]], %[[C]] weights dense<{{\[\[}}2, 1]]> : tensor<1x2xi64> bias [5]
 module attributes {tfhe.parameters = [#tfhe.parameters<n = 800, k = 1, N = 2048, pbs = 23 x 1, ks = 3 x 5, lwe_std_dev = 1.0e-06 : f64, glwe_std_dev = 1.0e-15 : f64>, #tfhe.parameters<n = 600, k = 4, N = 512, pbs = 15 x 2, ks = 3 x 4, lwe_std_dev = 1.0e-05 : f64, glwe_std_dev = 1.0e-15 : f64>]} {
 func.func @server(%x: tensor<1x2x!fhe.eint<0:1>>) -> tensor<1x1x!fhe.eint<5:8>> attributes {cml.spacings = array<i64: 576460752303423488, 576460752303423488, 576460752303423488>} {
-  %a = fhe.matmul %x, dense<[[1, 8, 1], [1, 7, 1]]> : tensor<2x3xi64> lows [0, 0, 0] highs [3, 15, 2] : tensor<1x2x!fhe.eint<0:1>> -> tensor<1x3x!fhe.eint<0:15>>
+  %a = fhe.matmul %x, dense<[[1, 8, 1], [1, 7, 1]]> : tensor<2x3xi64> lows [0, 0, 0] highs [3, 15, 2] {cml.measured_lows = array<i64: 0, 1, 0>, cml.measured_highs = array<i64: 2, 8, 2>} : tensor<1x2x!fhe.eint<0:1>> -> tensor<1x3x!fhe.eint<0:15>>
   %l = fhe.lookup %a tables [array<i64: 0, 1, 1, 1>, array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1>, array<i64: 5, 5, 5>] firsts [0, 0, 0] of [0, 1, 2] lows [0, 0, 5] highs [1, 1, 5]
     {cml.forms = ["4: direct(0)@1+0", "16: direct(0)@0+1"], cml.spacings = array<i64: 2305843009213693952, 576460752303423488>, cml.stage_milliseconds = [array<f64: 1.0, 2.0>, array<f64: 3.0, 4.0>]}
     : tensor<1x3x!fhe.eint<0:15>> -> tensor<1x3x!fhe.eint<0:5>>

@@ -1,5 +1,6 @@
 //! The report of a program: widths, lookups, parameters, failure probability, sizes, predicted time.
 
+mod neighbours;
 mod nodes;
 mod text;
 
@@ -12,6 +13,7 @@ use cml_runtime::program::file::FORMAT_VERSION;
 use cml_runtime::program::message::{Client, EncryptedPort, Event, Program, Server};
 use cml_runtime::program::{self, Invalid, message};
 use cml_runtime::units::{Log2Probability, Spacing};
+use neighbours::neighbours;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -109,6 +111,8 @@ pub struct Lookup {
     pub width: u32,
     /// Width of the widest range that calibration saw.
     pub measured_width: Option<u32>,
+    /// The smallest and the largest integer that calibration saw one of them read.
+    pub measured_range: Option<(i64, i64)>,
     /// Largest 2-norm of the weights since the last bootstrap, not squared.
     pub norm2: f64,
     /// How the lookup is done: `bootstrap`, `extended_bootstrap`, `fold`, `steps`, `zones`, `floor`, or one of the last three
@@ -182,6 +186,8 @@ pub struct Recorded {
     pub seconds: Option<f64>,
     /// Milliseconds of one element on one core, by number of the lookup and position of the stage among its stages.
     pub milliseconds: BTreeMap<(u32, usize), f64>,
+    /// The smallest and the largest integer that calibration saw, by number of the lookup.
+    pub measured: BTreeMap<u32, (i64, i64)>,
     /// What pruning did, by product.
     pub pruned: Vec<Pruned>,
     /// Neurons that never fire.
@@ -223,7 +229,7 @@ impl Report {
                 .sum(),
             max_accumulator_bits: lookups.iter().map(|lookup| lookup.width).max().unwrap_or(0),
             max_output_bits: outputs.iter().map(|event| event.width).max().unwrap_or(0),
-            nodes: Node::all(&lookups, &readings),
+            nodes: Node::all(&lookups, &readings, &neighbours(program)),
             lookups,
             outputs_p_error_log2: finite(Log2Probability::sum(of_outputs)),
             parameter_sets: sets.iter().map(Parameters::of).collect(),
@@ -236,7 +242,8 @@ impl Report {
         })
     }
 
-    /// The report of a program, with what the one that it carries says of predicted times, of pruning and of neurons that never fire.
+    /// The report of a program, with what the one that it carries says of predicted times, measured ranges, pruning, and neurons
+    /// that never fire.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -246,6 +253,11 @@ impl Report {
         let predicted = stored.map_or_else(Recorded::default, |report| Recorded {
             seconds: report.predicted_seconds,
             milliseconds: report.lookups.iter().flat_map(Lookup::predicted).collect(),
+            measured: report
+                .lookups
+                .iter()
+                .filter_map(|lookup| Some((lookup.lookup, lookup.measured_range?)))
+                .collect(),
             pruned: report.pruned,
             neurons: report.neurons,
         });
@@ -331,6 +343,7 @@ impl Lookup {
             values: event.count,
             width: event.width,
             measured_width: event.measured_width,
+            measured_range: recorded.measured.get(&reading.lookup()).copied(),
             norm2: norm2_squared.sqrt(),
             form: form_of(&stages),
             rotations: stages.len() as u32,

@@ -1,5 +1,6 @@
 //! The lookups of each node together, in the order of what to change first, and what would help.
 
+use super::neighbours::{Bits, Neighbours};
 use super::{Lookup, Reading};
 use cml_runtime::program;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub struct Node {
     pub width: u32,
     /// Width of the widest range of one lookup that calibration saw.
     pub measured_width: Option<u32>,
+    /// The smallest and the largest integer that calibration saw one of them read.
+    pub measured_range: Option<(i64, i64)>,
     /// Predicted milliseconds of all of them on one core.
     pub milliseconds: Option<f64>,
     /// Their part in the predicted time of all lookups.
@@ -38,7 +41,11 @@ pub struct Node {
 
 impl Node {
     /// The nodes of a program, those that take most of the time first.
-    pub(super) fn all(lookups: &[Lookup], readings: &BTreeMap<u32, Vec<Reading<'_>>>) -> Vec<Self> {
+    pub(super) fn all(
+        lookups: &[Lookup],
+        readings: &BTreeMap<u32, Vec<Reading<'_>>>,
+        neighbours: &BTreeMap<String, Neighbours>,
+    ) -> Vec<Self> {
         let mut nodes: Vec<Self> = Vec::new();
         for lookup in lookups {
             let (low, high) = range(readings.get(&lookup.lookup).map_or(&[], Vec::as_slice));
@@ -51,6 +58,7 @@ impl Node {
                     high,
                     width: lookup.width,
                     measured_width: lookup.measured_width,
+                    measured_range: lookup.measured_range,
                     milliseconds: all,
                     share_of_time: lookup.share_of_time,
                     share_of_p_error: lookup.share_of_p_error,
@@ -62,19 +70,23 @@ impl Node {
             (node.low, node.high) = (node.low.min(low), node.high.max(high));
             node.width = node.width.max(lookup.width);
             node.measured_width = node.measured_width.max(lookup.measured_width);
+            node.measured_range = match (node.measured_range, lookup.measured_range) {
+                (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+                (one, other) => one.or(other),
+            };
             node.milliseconds = node.milliseconds.zip(all).map(|(one, other)| one + other);
             node.share_of_time = node.share_of_time.zip(lookup.share_of_time).map(|(one, other)| one + other);
             node.share_of_p_error += lookup.share_of_p_error;
         }
         for node in &mut nodes {
-            node.hints = node.help(lookups);
+            node.hints = node.help(lookups, neighbours.get(&node.node).unwrap_or(&Neighbours::default()));
         }
         let time = |node: &Self| node.share_of_time.unwrap_or_default();
         nodes.sort_by(|one, other| time(other).total_cmp(&time(one)));
         nodes
     }
 
-    fn help(&self, lookups: &[Lookup]) -> Vec<String> {
+    fn help(&self, lookups: &[Lookup], neighbours: &Neighbours) -> Vec<String> {
         let mut hints = Vec::new();
         if self.share_of_time.is_none_or(|share| share < LARGE_SHARE) {
             return hints;
@@ -86,12 +98,20 @@ impl Node {
         }
         if self.width > NARROW {
             let (width, narrower) = (self.width, self.width - 1);
-            hints.push(format!(
-                "{width} bits: --max-accumulator-bits {narrower}, --prune, or fewer bits before"
-            ));
+            let fewer = match &neighbours.before {
+                Some(Bits { node, inputs, weights }) => {
+                    format!("fewer bits than inputs={inputs} and weights={weights} in {node}")
+                }
+                None => "fewer bits before".to_owned(),
+            };
+            hints.push(format!("{width} bits: --max-accumulator-bits {narrower}, --prune, or {fewer}"));
         }
         if own().any(|lookup| lookup.form == "extended_bootstrap") {
-            hints.push("some are read at once: fewer activation bits leave fewer steps".to_owned());
+            let fewer = match &neighbours.after {
+                Some(Bits { node, inputs, .. }) => format!("fewer bits than inputs={inputs} in {node}"),
+                None => "fewer activation bits".to_owned(),
+            };
+            hints.push(format!("some are read at once: {fewer} leave fewer steps"));
         }
         hints
     }

@@ -146,7 +146,13 @@ fn predicted() -> Recorded {
         Neurons { node: "/Relu".to_owned(), count: 12, proved: 1, observed: 1 },
         Neurons { node: "/Relu_1".to_owned(), count: 4, proved: 0, observed: 0 },
     ];
-    Recorded { seconds: Some(0.187), milliseconds: BTreeMap::from(milliseconds), pruned, neurons }
+    Recorded {
+        seconds: Some(0.187),
+        milliseconds: BTreeMap::from(milliseconds),
+        measured: BTreeMap::from([(1, (12, 120))]),
+        pruned,
+        neurons,
+    }
 }
 
 #[test]
@@ -211,6 +217,7 @@ fn nodes_add_up_their_lookups() {
     );
     let wide = report.nodes.iter().find(|node| node.node == "/fc2/Gemm").unwrap();
     assert_eq!((wide.low, wide.high, wide.width), (0, 179, 8));
+    assert_eq!((wide.measured_range, wide.measured_width), (Some((12, 120)), Some(7)));
     assert!(wide.hints.iter().any(|hint| hint.contains("--max-accumulator-bits 7")), "{:?}", wide.hints);
 }
 

@@ -118,13 +118,14 @@ fn by_time(lookups: &[Lookup]) -> Vec<&Lookup> {
 }
 
 fn nodes(nodes: &[Node]) -> Table {
-    let titles = ["  node", "lookups", "proved range", "bits", "seen", "ms of all", "of time", "of failure"];
+    let titles = ["  node", "lookups", "proved", "bits", "measured", "bits", "ms", "of time", "of failure"];
     let rows = nodes.iter().map(|node| {
         [
             format!("  {}", node.node),
             node.lookups.to_string(),
             format!("{}:{}", node.low, node.high),
             node.width.to_string(),
+            node.measured_range.map_or_else(|| "-".to_owned(), |(low, high)| format!("{low}:{high}")),
             node.measured_width.map_or_else(|| "-".to_owned(), |width| width.to_string()),
             milliseconds(node.milliseconds),
             node.share_of_time.map_or_else(|| "-".to_owned(), percent),

@@ -27,7 +27,7 @@ module attributes {
       : tensor<2x!lwe> -> tensor<2x!lwe> loc("/fc1/Gemm")
     %s = tfhe.keyswitch %a : tensor<2x!lwe> -> tensor<2x!small> loc("/fc1/Gemm")
     %l = tfhe.compare %s lookup 0 tables 3 extension 0 thresholds [array<i64: 1, 3>, array<i64: 2, 5>] lows [-2, -3] highs [4, 6]
-      {cml.measured_width = 3 : i64, cml.predicted_milliseconds = 20.0 : f64} : tensor<2x!small> -> tensor<4x!lwe> loc("/Relu")
+      {cml.measured_range = array<i64: -1, 5>, cml.measured_width = 3 : i64, cml.predicted_milliseconds = 20.0 : f64} : tensor<2x!small> -> tensor<4x!lwe> loc("/Relu")
     %y = tfhe.linear %l weights dense<1> : tensor<1x4xi64> bias [-3] : tensor<4x!lwe> -> tensor<1x!lwe> loc("/fc2/Gemm")
     %c = tfhe.keyswitch %y : tensor<1x!lwe> -> tensor<1x!coarse> loc("/Relu_1")
     %d = tfhe.bootstrap %c lookup 1: fold extension 0 tolerance 1 tables [array<i64: 1, 0, 0, 0, 0>] firsts [-3] centers [1] of [0]

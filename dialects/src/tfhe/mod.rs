@@ -26,6 +26,8 @@ pub const P_ERROR: &str = "cml.p_error_log2";
 pub const P_ERROR_PER_LOOKUP: &str = "cml.p_error_per_lookup_log2";
 /// Attribute of `tfhe.bootstrap` and `tfhe.compare`: the largest width that calibration saw in what the lookup reads, in bits.
 pub const MEASURED_WIDTH: &str = "cml.measured_width";
+/// Attribute of a `tfhe.bootstrap`: the smallest and the largest integer that calibration saw its lookup read, an `array<i64>`.
+pub const MEASURED_RANGE: &str = "cml.measured_range";
 /// Attribute of `tfhe.bootstrap` and `tfhe.compare`: the milliseconds that the cost table gives for one element on one core, an
 /// f64.
 pub const PREDICTED_MILLISECONDS: &str = "cml.predicted_milliseconds";

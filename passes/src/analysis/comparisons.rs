@@ -165,7 +165,7 @@ mod tests {
             profile: Profile::of(&tables_of[0]).unwrap(),
             tables: tables_of,
             comparisons: Vec::new(),
-            measured_width: None,
+            measured: vec![None; tables.len()],
         };
         let terms = weights
             .iter()

@@ -5,21 +5,19 @@
 //! A lookup whose input or whose read part of the table is constant is a constant, and costs nothing.
 
 use crate::analysis::comparisons;
+use crate::analysis::measured::Measured;
 use crate::analysis::movement::origins;
 use crate::analysis::shapes::broadcast_index;
 use crate::framework::{PassError, model_error};
 use crate::lookups::{Profile, gcd};
 use crate::parameters::{self, Norms, Problem, Reading};
-use cml_dialects::fhe::{MEASURED_HIGHS, MEASURED_LOWS, Ranges, ranges};
+use cml_dialects::fhe::{Ranges, ranges};
 use cml_dialects::interpret::{is_movement, lookup_of};
 use cml_dialects::ir::{
-    Attributes, Function, defining_op, key, node_name, op_name, operand, operands, result, shape_of,
-    tensor_shape,
+    Attributes, Function, key, node_name, op_name, operand, operands, result, shape_of, tensor_shape,
 };
 use cml_runtime::program::message::Comparisons;
 use cml_runtime::reference::message::Table;
-use cml_runtime::units::Width;
-use melior::ir::operation::OperationLike;
 use melior::ir::{AttributeLike, OperationRef, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,8 +93,8 @@ pub struct Group {
     pub comparisons: Vec<Comparisons>,
     /// What forms of lookups depend on in the tables.
     pub profile: Profile,
-    /// Widest measured range, bits, where one is known.
-    pub measured_width: Option<u32>,
+    /// What calibration saw of the values at which each table is read, where it ran.
+    pub measured: Vec<Option<Measured>>,
 }
 
 /// One result of the function.
@@ -175,7 +173,8 @@ impl LinearForms {
             if !places.is_empty() {
                 let forms = places.iter().map(|place| group.forms[*place].renamed(&renamed)).collect();
                 let tables = places.iter().map(|place| group.tables[*place].clone()).collect();
-                groups.push(Group { forms, tables, ..group });
+                let measured = places.iter().map(|place| group.measured[*place]).collect();
+                groups.push(Group { forms, tables, measured, ..group });
             }
         }
         for output in &mut self.outputs {
@@ -256,6 +255,7 @@ struct Read {
     form: Form,
     table: Entries,
     elements: Vec<usize>,
+    measured: Option<Measured>,
 }
 
 #[derive(Default)]
@@ -358,7 +358,7 @@ impl Builder {
         let input = operand(op, 0)?;
         let lookup = lookup_of(op)?;
         let from = ranges(op, input)?;
-        let measured = measured_widths(input);
+        let measured = Measured::ranges(input);
         let forms = self.get(op, input)?.clone();
         let mut results = vec![Form::default(); forms.len()];
         let mut classes: BTreeMap<Class, (Profile, Vec<Read>)> = BTreeMap::new();
@@ -378,8 +378,11 @@ impl Builder {
                 self.forms.constant_lookups += 1;
                 continue;
             }
+            let seen = measured.get(element).map(|ends| in_units_of(form, *ends));
             let (form, table) = primitive(form, lo, read);
-            let read = Read { form, table, elements: vec![element] };
+            let proved = (table.0, table.0.saturating_add(table.1.len() as i64 - 1));
+            let measured = seen.and_then(|seen| Measured::of(seen, proved));
+            let read = Read { form, table, elements: vec![element], measured };
             if let Some(source) = self.known.get(&(read.form.clone(), read.table.clone())) {
                 results[element] = Form::source(*source);
                 continue;
@@ -390,7 +393,10 @@ impl Builder {
             let (merged, class) = classes.entry(Class::of(&profile)).or_insert_with(new);
             *merged = merged.merge(&profile);
             match class.iter_mut().find(|known| known.form == read.form && known.table == read.table) {
-                Some(known) => known.elements.push(element),
+                Some(known) => {
+                    known.elements.push(element);
+                    known.measured = Measured::hull(known.measured, read.measured);
+                }
                 None => class.push(read),
             }
         }
@@ -403,17 +409,15 @@ impl Builder {
                 tables: Vec::new(),
                 comparisons: Vec::new(),
                 profile,
-                measured_width: None,
+                measured: Vec::new(),
             };
             for (place, read) in members.into_iter().enumerate() {
                 let source = (list, place as u32);
                 for element in read.elements {
                     results[element] = Form::source(source);
-                    let proved = Width::of_range(1, read.table.1.len() as i64).0;
-                    let seen = measured.get(element).map(|width| proved.min(*width));
-                    group.measured_width = group.measured_width.max(seen);
                 }
                 self.known.insert((read.form.clone(), read.table.clone()), source);
+                group.measured.push(read.measured);
                 group.forms.push(read.form);
                 group.tables.push(Table { lo: read.table.0, values: read.table.1 });
             }
@@ -427,13 +431,7 @@ impl Builder {
 /// The same lookup on the shortest table: `f(factor * u + constant)` for the form `u` without constant, whose weights have no
 /// common divisor and begin with a positive one. Lookups of forms that are multiples of each other read the same `u`.
 fn primitive(form: &Form, lo: i64, values: &[i64]) -> (Form, Entries) {
-    let divisor = form.terms.values().fold(0, |divisor, weight| gcd(divisor, weight.unsigned_abs()));
-    let first = form.terms.values().next().copied().unwrap_or(1);
-    let Some(factor) =
-        i64::try_from(divisor).ok().filter(|divisor| *divisor > 0).map(|divisor| divisor * first.signum())
-    else {
-        return (form.clone(), (lo, values.to_vec()));
-    };
+    let Some(factor) = factor_of(form) else { return (form.clone(), (lo, values.to_vec())) };
     // All values of the form are `constant` modulo the factor; others in the range are never read.
     let read = values.iter().zip(lo..).filter(|(_, value)| (value - form.constant) % factor == 0);
     let mut read: Vec<(i64, i64)> =
@@ -442,6 +440,20 @@ fn primitive(form: &Form, lo: i64, values: &[i64]) -> (Form, Entries) {
     let Some((lo, _)) = read.first().copied() else { return (form.clone(), (lo, values.to_vec())) };
     let terms = form.terms.iter().map(|(source, weight)| (*source, weight / factor)).collect();
     (Form { terms, constant: 0 }, (lo, read.into_iter().map(|(_, result)| result).collect()))
+}
+
+/// The greatest common divisor of a form's weights, negative if the first of them is; `None` where there are none.
+fn factor_of(form: &Form) -> Option<i64> {
+    let divisor = form.terms.values().fold(0, |divisor, weight| gcd(divisor, weight.unsigned_abs()));
+    let first = form.terms.values().next()?;
+    i64::try_from(divisor).ok().filter(|divisor| *divisor > 0).map(|divisor| divisor * first.signum())
+}
+
+/// Values of a form as values of its primitive one.
+fn in_units_of(form: &Form, (low, high): (i64, i64)) -> (i64, i64) {
+    let Some(factor) = factor_of(form) else { return (low, high) };
+    let ends = [low, high].map(|value| (value - form.constant) / factor);
+    (ends[0].min(ends[1]), ends[0].max(ends[1]))
 }
 
 /// Lookups of one class are done in one form.
@@ -472,19 +484,6 @@ impl Class {
     }
 }
 
-/// Widths of the measured ranges of a value's elements, where calibration data was run.
-fn measured_widths(value: Value<'_, '_>) -> Vec<u32> {
-    let Some(op) = defining_op(value).filter(|op| op.has_attribute(MEASURED_LOWS)) else {
-        return Vec::new();
-    };
-    let attributes = Attributes(op);
-    let (Ok(lows), Ok(highs)) = (attributes.i64_array(MEASURED_LOWS), attributes.i64_array(MEASURED_HIGHS))
-    else {
-        return Vec::new();
-    };
-    lows.iter().zip(highs).map(|(lo, hi)| Width::of_range(*lo, *hi).0).collect()
-}
-
 fn scaled(form: &Form, factor: i64) -> Form {
     let mut result = Form::default();
     result.add(form, factor);
@@ -496,6 +495,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_seen_is_told_in_the_units_that_are_read() {
+        let form = |weights: &[i64], constant| Form {
+            terms: (0..).zip(weights).map(|(place, weight)| ((0, place), *weight)).collect(),
+            constant,
+        };
+        assert_eq!(in_units_of(&form(&[4, -6], 1), (-3, 9)), (-2, 4));
+        assert_eq!(in_units_of(&form(&[-4, 6], 1), (-3, 9)), (-4, 2));
+        assert_eq!(in_units_of(&form(&[], 3), (3, 3)), (3, 3));
+    }
+
+    #[test]
     fn a_reading_has_the_squared_weights_of_each_list() {
         let terms = BTreeMap::from([((0, 0), 1), ((0, 3), -2), ((1, 0), 3)]);
         let group = Group {
@@ -505,7 +515,7 @@ mod tests {
             tables: Vec::new(),
             comparisons: Vec::new(),
             profile: profile(4, |x| x),
-            measured_width: None,
+            measured: vec![None],
         };
         let forms = LinearForms { arguments: vec![4], groups: vec![group], ..LinearForms::default() };
         let found = forms.reading("fc", &[Form { terms, constant: 5 }]);

@@ -3,6 +3,7 @@
 pub mod chains;
 pub mod comparisons;
 pub mod linear_forms;
+pub mod measured;
 pub mod movement;
 pub mod observe;
 pub mod ranges;

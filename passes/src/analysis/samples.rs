@@ -60,7 +60,7 @@ fn check(what: &str, port: &Port, array: &ArrayD<f32>) -> Result<(), PassError> 
         return problem(format!("{what} has no samples"));
     }
     if let Some((index, value)) = array.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        return problem(format!("{what} is not finite: {value} at {:?}", index.slice()));
+        return problem(format!("{what} is not finite: {value} at {:?}; remove the row", index.slice()));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ mod tests;
 
 pub use front::front;
 pub use search::{MOST_SCORES, search};
-pub use target::{Goal, Score, Target};
+pub use target::{Goal, MARGIN, MARGIN_OF_ONE, Score, Target};
 
 /// What a number of bits is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

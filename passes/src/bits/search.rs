@@ -1,4 +1,4 @@
-//! From uniform bits downwards, one change at a time.
+//! From uniform bits downwards, one change at a time: first by half of the margin, then by all of it.
 
 use super::{Evaluator, Outcome, Point, Score, Space, Target, Trial};
 use rayon::prelude::*;
@@ -27,44 +27,23 @@ pub fn search<E: Evaluator>(
     evaluator: &E,
     tell: &dyn Fn(&str),
 ) -> Result<Outcome, E::Error> {
-    let mut walk = Walk { space, target, evaluator, tell, scores: BTreeMap::new(), seconds: BTreeMap::new() };
-    let uniform = |bits: u32, variant: usize| Point {
-        bits: space.kinds.iter().map(|kind| bits.max(kind.least())).collect(),
-        variant,
-    };
-    let all: Vec<Point> = (0..space.variants)
-        .flat_map(|variant| UNIFORM.map(move |bits| (bits, variant)))
-        .map(|(bits, variant)| uniform(bits, variant))
-        .collect();
-    walk.score(&all)?;
-    let mut starts = Vec::new();
-    for variant in 0..space.variants {
-        let kept = all.iter().filter(|point| point.variant == variant && walk.keeps(point));
-        let first: Vec<Point> = kept.take(STARTS).cloned().collect();
-        // Those of fewer bits are part of the picture.
-        let least = first.first().map_or(u32::MAX, |point| point.bits.iter().copied().max().unwrap_or(0));
-        let fewer = UNIFORM.filter(|bits| *bits < least).map(|bits| uniform(bits, variant));
-        walk.price(&fewer.chain(first.iter().cloned()).collect::<Vec<_>>())?;
-        starts.extend(first);
-    }
-    starts.sort_by(|one, other| walk.seconds_of(one).total_cmp(&walk.seconds_of(other)));
-    for start in starts {
-        walk.descend(start)?;
-    }
-    // A point that was hardly faster, and so no step, may have neighbours that are.
-    let mut ended = None;
-    while let Some(best) =
-        walk.best().map(|(point, _)| point.clone()).filter(|best| ended.as_ref() != Some(best))
-    {
-        walk.descend(best.clone())?;
-        ended = Some(best);
+    let (scores, seconds) = (BTreeMap::new(), BTreeMap::new());
+    let mut walk = Walk { space, guide: *target, most: 0, evaluator, tell, scores, seconds };
+    // What surely keeps the target may lie beyond what does not: quantization wins where a grid happens to fit.
+    for (part, most) in [(0.5, MOST_SCORES / 2), (1.0, MOST_SCORES)] {
+        walk.guide = Target { margin: part * target.margin, ..*target };
+        walk.most = most;
+        walk.walk()?;
     }
     Ok(walk.outcome())
 }
 
 struct Walk<'a, E> {
     space: &'a Space,
-    target: &'a Target,
+    /// What has to be kept for now.
+    guide: Target,
+    /// Points may have scores, for now.
+    most: usize,
     evaluator: &'a E,
     tell: &'a dyn Fn(&str),
     scores: BTreeMap<Point, Score>,
@@ -72,10 +51,54 @@ struct Walk<'a, E> {
 }
 
 impl<E: Evaluator> Walk<'_, E> {
+    /// From the best point so far, from the uniform ones, and on from what is best then.
+    fn walk(&mut self) -> Result<(), E::Error> {
+        let all: Vec<Point> = (0..self.space.variants)
+            .flat_map(|variant| UNIFORM.map(move |bits| (bits, variant)))
+            .map(|(bits, variant)| self.uniform(bits, variant))
+            .collect();
+        self.score(&all)?;
+        let best = self.best().map(|(point, _)| point.clone());
+        if let Some(best) = best {
+            self.descend(best)?;
+        }
+        let mut starts = Vec::new();
+        for variant in 0..self.space.variants {
+            let kept = all.iter().filter(|point| point.variant == variant && self.keeps(point));
+            let first: Vec<Point> = kept.take(STARTS).cloned().collect();
+            // Those of fewer bits are part of the picture.
+            let least = first.first().map_or(u32::MAX, |point| point.bits.iter().copied().max().unwrap_or(0));
+            let fewer = UNIFORM.filter(|bits| *bits < least).map(|bits| self.uniform(bits, variant));
+            // More bits everywhere are not faster than what is known to keep the target.
+            let known: Vec<&Point> = self.priced().map(|(point, _)| point).collect();
+            let is_new = |point: &Point| !known.iter().any(|known| *known != point && known.within(point));
+            let first: Vec<Point> = first.into_iter().filter(is_new).collect();
+            self.price(&fewer.chain(first.iter().cloned()).collect::<Vec<_>>())?;
+            starts.extend(first);
+        }
+        starts.sort_by(|one, other| self.seconds_of(one).total_cmp(&self.seconds_of(other)));
+        for start in starts {
+            self.descend(start)?;
+        }
+        // A point that was hardly faster, and so no step, may have neighbours that are.
+        let mut ended = None;
+        while let Some(best) =
+            self.best().map(|(point, _)| point.clone()).filter(|best| ended.as_ref() != Some(best))
+        {
+            self.descend(best.clone())?;
+            ended = Some(best);
+        }
+        Ok(())
+    }
+
+    fn uniform(&self, bits: u32, variant: usize) -> Point {
+        Point { bits: self.space.kinds.iter().map(|kind| bits.max(kind.least())).collect(), variant }
+    }
+
     /// Scores the points that have no score yet, as many as are left.
     fn score(&mut self, points: &[Point]) -> Result<(), E::Error> {
         let mut new: Vec<&Point> = points.iter().filter(|point| !self.scores.contains_key(*point)).collect();
-        new.truncate(MOST_SCORES - self.scores.len());
+        new.truncate(self.most.saturating_sub(self.scores.len()));
         self.report();
         let found: Vec<Result<Score, E::Error>> =
             new.par_iter().map(|point| self.evaluator.score(point)).collect();
@@ -110,7 +133,7 @@ impl<E: Evaluator> Walk<'_, E> {
     }
 
     fn keeps(&self, point: &Point) -> bool {
-        self.scores.get(point).is_some_and(|score| self.target.keeps(score))
+        self.scores.get(point).is_some_and(|score| self.guide.keeps(score))
     }
 
     /// Infinite where no parameters serve.
@@ -118,9 +141,14 @@ impl<E: Evaluator> Walk<'_, E> {
         self.seconds.get(point).copied().flatten().unwrap_or(f64::INFINITY)
     }
 
-    fn best(&self) -> Option<(&Point, f64)> {
+    /// What keeps the target and can be run.
+    fn priced(&self) -> impl Iterator<Item = (&Point, f64)> {
         let priced = self.seconds.iter().filter_map(|(point, seconds)| Some((point, (*seconds)?)));
-        priced.filter(|(point, _)| self.keeps(point)).min_by(|(_, one), (_, other)| one.total_cmp(other))
+        priced.filter(|(point, _)| self.keeps(point))
+    }
+
+    fn best(&self) -> Option<(&Point, f64)> {
+        self.priced().min_by(|(_, one), (_, other)| one.total_cmp(other))
     }
 
     fn descend(&mut self, start: Point) -> Result<(), E::Error> {
@@ -157,7 +185,7 @@ impl<E: Evaluator> Walk<'_, E> {
         if before.is_infinite() {
             let sum = |point: &Point| point.bits.iter().sum::<u32>();
             let slack = |point: &Point| {
-                self.scores.get(point).map_or(f64::NEG_INFINITY, |score| self.target.slack(score))
+                self.scores.get(point).map_or(f64::NEG_INFINITY, |score| self.guide.slack(score))
             };
             let fewer = least.iter().filter(|point| sum(point) < sum(current));
             return Ok(fewer.max_by(|one, other| slack(one).total_cmp(&slack(other))).cloned());

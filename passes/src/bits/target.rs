@@ -11,6 +11,10 @@ pub struct Score {
     pub won: usize,
     /// Right decisions of the quantized network; without labels, those that are float's.
     pub correct: usize,
+    /// Decisions that are not float's, right or wrong, on validation samples and on any others that were compared.
+    pub differing: usize,
+    /// How many decisions were compared with float's: those on validation samples, and the others.
+    pub compared: usize,
 }
 
 impl Score {
@@ -27,7 +31,16 @@ impl Score {
             lost: count(&|quantized, float, label| float == label && quantized != label),
             won: count(&|quantized, float, label| float != label && quantized == label),
             correct: count(&|quantized, _, label| quantized == label),
+            differing: count(&|quantized, float, _| quantized != float),
+            compared: quantized.len(),
         }
+    }
+
+    /// Counts decisions on other samples, which need no labels: they tell how often the two networks differ.
+    #[must_use]
+    pub fn compared_with(self, quantized: &[i64], float: &[i64]) -> Self {
+        let differing = quantized.iter().zip(float).filter(|(quantized, float)| quantized != float).count();
+        Self { differing: self.differing + differing, compared: self.compared + quantized.len(), ..self }
     }
 
     /// The share of right decisions that float has more.
@@ -42,14 +55,17 @@ impl Score {
         self.correct as f64 / self.samples as f64
     }
 
-    /// The standard error of [`Self::loss`]: samples are paired, so only those count that one network decides right and the
-    /// other wrong. One more is counted, since that there are none is never certain.
+    /// The standard error of [`Self::loss`]. Samples are paired, so only those count on which the two networks differ. How often
+    /// they do is known from all samples that were compared, with one more that differs, since that there are none is never
+    /// certain: a network that was lucky on validation samples does not look sure of it.
     ///
     /// # Source
-    /// The variance of McNemar's test for paired proportions (McNemar 1947), not conditioned on a loss.
+    /// The variance of McNemar's test for paired proportions (McNemar 1947), not conditioned on a loss, and with differences
+    /// that are both wrong counted as well.
     #[must_use]
     pub fn standard_error(&self) -> f64 {
-        ((self.lost + self.won + 1) as f64).sqrt() / self.samples as f64
+        let differs = (self.differing + 1) as f64 / self.compared.max(1) as f64;
+        (differs / self.samples.max(1) as f64).sqrt()
     }
 }
 
@@ -61,6 +77,17 @@ pub enum Goal {
     /// The share of right decisions is at least this.
     Accuracy(f64),
 }
+
+/// Standard errors to keep where the best of a search is taken. A network that just misses the goal is then taken for good in 0.1 % of
+/// all draws of samples, and one of 37 independent ones in 5 %. A search looks at more, but these differ from float on much the
+/// same samples.
+///
+/// # Source
+/// A one-sided normal bound, with Bonferroni's correction.
+pub const MARGIN: f64 = 3.0;
+
+/// The same for a single network, where nothing is chosen: it is taken for good in 5 % of all draws.
+pub const MARGIN_OF_ONE: f64 = 1.64;
 
 /// What is asked for, and how surely.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,11 +115,16 @@ impl Target {
         self.slack(score) >= 0.0
     }
 
-    /// How many samples it takes so that a network that decides as float does is known to keep the goal; `None` if it never is.
+    /// How many validation samples it takes, beside so many others that are compared, so that a network that decides as float does
+    /// is known to keep the goal; `None` if it never is.
     #[must_use]
-    pub fn fewest_samples(&self) -> Option<usize> {
+    pub fn fewest_samples(&self, others: usize) -> Option<usize> {
         match self.goal {
-            Goal::Loss(most) if most > 0.0 => Some((self.margin / most).ceil() as usize),
+            Goal::Loss(most) if most > 0.0 => {
+                // The margin of one difference, margin / sqrt(n * (n + others)), is as large as the loss.
+                let (half, ratio) = (others as f64 / 2.0, self.margin / most);
+                Some((half.hypot(ratio) - half).ceil() as usize)
+            }
             Goal::Loss(most) => (most == 0.0 && self.margin == 0.0).then_some(1),
             Goal::Accuracy(_) => Some(1),
         }

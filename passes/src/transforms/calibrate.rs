@@ -34,7 +34,7 @@ use crate::analysis::observe::{Observed, numbered_graph, observe};
 use crate::analysis::samples::samples;
 use crate::framework::{Message, Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse, tell};
 use cml_dialects::interpret::graph;
-use cml_dialects::ir::{Function, expected, key, module_op, node_name, op_name, operand, result};
+use cml_dialects::ir::{Function, expected, key, module_op, node_name, op_name, operand, result, shape_of};
 use cml_dialects::nn::MAIN;
 use cml_runtime::reference::Value as Tensor;
 use cml_runtime::reference::message::Port;
@@ -42,7 +42,7 @@ use melior::Context;
 use melior::ir::{Module, Operation, OperationRef, Value};
 use ndarray::Array2;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewer samples than this are worth a warning.
 const FEW_SAMPLES: usize = 10;
@@ -210,7 +210,7 @@ impl Pass for Calibrate {
         }
         if self.effort != Effort::Fast
             && self.per_channel
-            && let Some(layers) = layers(main, &products, &observed, samples.len())?
+            && let Some(layers) = layers(main, &products)?
         {
             let rows = rows(&observed[index_of[&key(products[0].input)]]);
             for (product, quantizers) in products.iter().zip(self.search(&products, &layers, &rows)) {
@@ -328,16 +328,23 @@ fn check_finite(product: &Product<'_, '_>, observed: &Observed) -> Result<(), Pa
     Err(model_error(product.op, message))
 }
 
+/// Whether the products of `@main` are a chain: in others `effort=thorough` and `steps` find nothing else.
+///
+/// # Errors
+/// [`PassError`] for a product that cannot be calibrated.
+pub fn is_chain(main: Function<'_, '_>) -> Result<bool, PassError> {
+    Ok(layers(main, &products(main)?)?.is_some())
+}
+
 /// The products as layers of a chain that gives the network's outputs; `None` where they are none.
-fn layers(
-    main: Function<'_, '_>,
-    products: &[Product<'_, '_>],
-    observed: &[Observed],
-    samples: usize,
-) -> Result<Option<Vec<Layer>>, PassError> {
-    let one_row = |observed: &Observed| observed.features.iter().all(|values| values.len() == samples);
-    if observed.len() != products.len() || !observed.iter().all(one_row) {
-        return Ok(None);
+fn layers(main: Function<'_, '_>, products: &[Product<'_, '_>]) -> Result<Option<Vec<Layer>>, PassError> {
+    let mut inputs = BTreeSet::new();
+    for product in products {
+        let shape = shape_of(product.op, product.input)?;
+        let rows: u64 = shape.iter().rev().skip(1).product();
+        if rows != 1 || !inputs.insert(key(product.input)) {
+            return Ok(None);
+        }
     }
     // What the chain gives is compared as scores of classes, which is not what a layer with quantizers of its own reads.
     if main.ops().into_iter().filter(|op| op_name(*op) == "nn.matmul").count() != products.len() {

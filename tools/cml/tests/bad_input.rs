@@ -66,6 +66,11 @@ fn calibration_data() {
     refuse("single.npy", &["input", "1 sample", "constant"]);
     place.floats("constant.npy", &[3, 2], &[0.5, 1.0, 0.5, 1.0, 0.5, 1.0]);
     refuse("constant.npy", &["input", "3 sample", "constant"]);
+    place.floats("few.npy", &[3, 2], &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
+    let few = place.cml(&compile(&simple10, "--calibration few.npy --effort fast"));
+    assert_eq!(few.status, Some(0), "{}", few.stderr);
+    assert!(few.stderr.starts_with("warning: 3 calibration samples are few"), "{}", few.stderr);
+    std::fs::remove_file(place.path("out.cml")).unwrap();
     refuse("absent.npy", &["absent.npy"]);
     refuse(&format!("{}:samples", data("simple10")), &["no array samples", "calibration"]);
     refuse(&format!("{}:calibration[0:9999]", data("simple10")), &["0:9999"]);

@@ -84,7 +84,7 @@ fn what_a_search_needs() {
     let refuse = |rest: &str, parts: &[&str]| place.refuse_with(&search("simple10", rest), parts);
     let few = format!("--labels {}:y_test[0:249]", data("simple10"));
     refuse(&format!("--max-loss 2% {few}"), &["249 labels", "250 validation samples"]);
-    refuse("--max-loss 0.1%", &["250 validation samples are too few", "1640"]);
+    refuse("--max-loss 0.1%", &["250 validation samples beside 500", "too few", "2761"]);
     place.floats("wide.npy", &[4, 3], &[0.0; 12]);
     let network = model("simple10");
     place.refuse_with(

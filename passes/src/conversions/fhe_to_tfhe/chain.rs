@@ -2,10 +2,11 @@
 
 use super::place;
 use crate::analysis::linear_forms::Group;
+use crate::analysis::measured::Measured;
 use crate::framework::PassError;
 use crate::lookups::{Input, Node, Role};
 use cml_dialects::ir::{Make, NewOp};
-use cml_dialects::tfhe::{Key, MEASURED_WIDTH, PREDICTED_MILLISECONDS, list};
+use cml_dialects::tfhe::{Key, MEASURED_RANGE, MEASURED_WIDTH, PREDICTED_MILLISECONDS, list};
 use cml_runtime::program::message::Stage;
 use cml_runtime::reference::message::Table;
 use cml_runtime::units::Spacing;
@@ -132,6 +133,7 @@ impl<'c, 'b, 'g> Chain<'c, 'b, 'g> {
         let (make, place) = (Make(self.start.context), place(self.start.context, &self.start.group.node));
         let values: Vec<&[i64]> = tables.iter().map(|(table, _)| table.values.as_slice()).collect();
         let firsts: Vec<i64> = tables.iter().map(|(table, _)| table.lo).collect();
+        let seen = Measured::of_all(&self.start.group.measured);
         let centers: Vec<i64> = tables.iter().map(|(_, center)| *center).collect();
         let new = NewOp::new("tfhe.bootstrap", place)
             .operands(&[switched])
@@ -143,7 +145,8 @@ impl<'c, 'b, 'g> Chain<'c, 'b, 'g> {
             .attribute("firsts", make.i64_array(&firsts))
             .attribute("table_of", make.i64_array(&table_of))
             .optional("centers", centers.iter().any(|center| *center != 0).then(|| make.i64_array(&centers)))
-            .optional(MEASURED_WIDTH, self.start.group.measured_width.map(|width| make.i64(i64::from(width))))
+            .optional(MEASURED_WIDTH, seen.map(|seen| make.i64(i64::from(seen.width))))
+            .optional(MEASURED_RANGE, seen.map(|seen| make.i64_array(&[seen.low, seen.high])))
             .optional(PREDICTED_MILLISECONDS, milliseconds.map(|milliseconds| make.f64(milliseconds)))
             .result(list(place, nodes.len(), Key::Big, spacing)?);
         Ok(new.append(self.start.context, self.start.block)?)

@@ -3,9 +3,10 @@
 use super::{Chosen, Lowering, place};
 use crate::analysis::comparisons::slots;
 use crate::analysis::linear_forms::Group;
+use crate::analysis::measured::Measured;
 use crate::framework::PassError;
 use cml_dialects::ir::{Make, NewOp};
-use cml_dialects::tfhe::{Key, MEASURED_WIDTH, PREDICTED_MILLISECONDS, list};
+use cml_dialects::tfhe::{Key, MEASURED_RANGE, MEASURED_WIDTH, PREDICTED_MILLISECONDS, list};
 
 impl Lowering<'_, '_, '_> {
     /// The comparisons of a group: a keyswitch and a `tfhe.compare`. Its results are the list that stands for the tables.
@@ -32,6 +33,7 @@ impl Lowering<'_, '_, '_> {
             group.comparisons.iter().map(|element| element.thresholds.as_slice()).collect();
         let lows: Vec<i64> = group.comparisons.iter().map(|element| element.lo).collect();
         let highs: Vec<i64> = group.comparisons.iter().map(|element| element.hi).collect();
+        let seen = Measured::of_all(&group.measured);
         let milliseconds = chosen.milliseconds.first().map(|[keyswitch, rotation]| keyswitch + rotation);
         let result = list(place, group.results(), Key::Big, self.spacings[self.lists.len()])?;
         let new = NewOp::new("tfhe.compare", place)
@@ -42,7 +44,8 @@ impl Lowering<'_, '_, '_> {
             .attribute("thresholds", make.i64_arrays(&thresholds))
             .attribute("lows", make.i64_array(&lows))
             .attribute("highs", make.i64_array(&highs))
-            .optional(MEASURED_WIDTH, group.measured_width.map(|width| make.i64(i64::from(width))))
+            .optional(MEASURED_WIDTH, seen.map(|seen| make.i64(i64::from(seen.width))))
+            .optional(MEASURED_RANGE, seen.map(|seen| make.i64_array(&[seen.low, seen.high])))
             .optional(PREDICTED_MILLISECONDS, milliseconds.map(|milliseconds| make.f64(milliseconds)))
             .result(result);
         self.lists.push(new.append(self.context, self.block)?);

@@ -31,8 +31,8 @@ pub(crate) fn compile(arguments: &CompileArguments) -> Result<()> {
     let save = arguments.save_config.as_deref();
     expect_different(&std::iter::once(arguments.output.as_path()).chain(save).collect::<Vec<_>>())?;
     let mut settings = settings(&arguments.options, &arguments.calibration)?;
-    if let Some(target) = search::target(&arguments.search) {
-        settings = search::search(&arguments.model, settings, &arguments.search, target)?;
+    if let Some(goal) = search::asked(&arguments.search) {
+        settings = search::search(&arguments.model, settings, &arguments.search, goal)?;
     }
     match arguments.emit {
         None => {

@@ -1,7 +1,7 @@
 //! The search for the bits of each layer: what its choices decide on validation samples, and what they cost.
 
 use super::configuration::{Configuration, Product, products};
-use super::options::{Effort, NodeBits, Options, Steps};
+use super::options::{Effort, Granularity, NodeBits, Options, Steps};
 use super::source::Level;
 use super::stages::{Compiler, Settings};
 use super::with_announced;
@@ -11,9 +11,12 @@ use crate::progress;
 use anyhow::{Result, anyhow, bail};
 use cml_dialects::ir::{Function, key, module_op, node_name, operand};
 use cml_dialects::nn::MAIN;
-use cml_passes::analysis::samples::samples;
-use cml_passes::bits::{self, Evaluator, Goal, Kind, Outcome, Point, Score, Space, Target, Trial, front};
+use cml_passes::analysis::samples::samples as read_samples;
+use cml_passes::bits::{
+    self, Evaluator, Goal, Kind, MARGIN, MARGIN_OF_ONE, Outcome, Point, Score, Space, Target, Trial, front,
+};
 use cml_passes::framework::semantics::Meaning;
+use cml_passes::transforms::calibrate::is_chain;
 use cml_passes::transforms::quantization::values_after_products;
 use cml_runtime::output::print;
 use cml_runtime::reference::Value;
@@ -22,13 +25,11 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// What is asked for; `None` where no search is.
-pub(super) fn target(arguments: &SearchArguments) -> Option<Target> {
-    let goal = match (arguments.accuracy_target, arguments.max_loss) {
-        (Some(accuracy), _) => Goal::Accuracy(accuracy.0),
-        (None, Some(loss)) => Goal::Loss(loss.0),
-        (None, None) => return None,
-    };
-    Some(Target { goal, margin: arguments.margin })
+pub(super) fn asked(arguments: &SearchArguments) -> Option<Goal> {
+    match (arguments.accuracy_target, arguments.max_loss) {
+        (Some(accuracy), _) => Some(Goal::Accuracy(accuracy.0)),
+        (None, loss) => loss.map(|loss| Goal::Loss(loss.0)),
+    }
 }
 
 /// The settings with the bits of the fastest configuration that keeps the target; prints what there was to choose from.
@@ -36,7 +37,7 @@ pub(super) fn search(
     model: &Path,
     settings: Settings,
     arguments: &SearchArguments,
-    target: Target,
+    goal: Goal,
 ) -> Result<Settings> {
     let stages = progress::Stages::start();
     // One note for each candidate would be many.
@@ -44,12 +45,18 @@ pub(super) fn search(
     stages.announce("searching bits: reading the network");
     super::stages::machine(&settings)?;
     let (layers, validation) = read(model, &settings, arguments)?;
-    let count = validation.float.len();
-    if target.fewest_samples().is_none_or(|fewest| count < fewest) {
-        let fewest = target.fewest_samples().map_or("more".to_owned(), |fewest| fewest.to_string());
+    // Where there is nothing to choose, there is one network, and no luck of the best.
+    let margin = if layers.space.kinds.is_empty() { MARGIN_OF_ONE } else { MARGIN };
+    let target = Target { goal, margin: arguments.margin.unwrap_or(margin) };
+    let (count, others) = (validation.float.len(), validation.others.float.len());
+    let fewest = target.fewest_samples(others);
+    if fewest.is_none_or(|fewest| count < fewest) {
+        let fewest = fewest.map_or("more".to_owned(), |fewest| fewest.to_string());
+        let beside =
+            if others == 0 { String::new() } else { format!(" beside {others} calibration samples") };
         bail!(
-            "{count} validation samples are too few for {}: it takes {fewest}, or a smaller --margin",
-            goal(target)
+            "{count} validation samples{beside} are too few for {}: it takes {fewest}, or a smaller --margin",
+            described_goal(target)
         );
     }
     if layers.space.kinds.is_empty() {
@@ -87,6 +94,14 @@ struct Validation {
     samples: Vec<Vec<Value>>,
     float: Vec<i64>,
     labels: Option<Vec<i64>>,
+    /// Calibration samples tell how often decisions differ, without labels.
+    others: Others,
+}
+
+#[derive(Default)]
+struct Others {
+    samples: Vec<Vec<Value>>,
+    float: Vec<i64>,
 }
 
 fn read(model: &Path, settings: &Settings, arguments: &SearchArguments) -> Result<(Layers, Validation)> {
@@ -102,7 +117,7 @@ fn read(model: &Path, settings: &Settings, arguments: &SearchArguments) -> Resul
         compiler.lower_to(Level::Nn)?;
         let meaning = Meaning::of(module_op(compiler.module()))?;
         let spec = arguments.validation.join(";");
-        let samples = samples("validation data", meaning.inputs(), &spec)?;
+        let samples = read_samples("validation data", meaning.inputs(), &spec)?;
         let float = decided(&meaning, &samples)?;
         let labels = arguments.labels.as_ref().map(|source| labels(source, None)).transpose()?;
         if let Some(labels) = &labels
@@ -110,19 +125,30 @@ fn read(model: &Path, settings: &Settings, arguments: &SearchArguments) -> Resul
         {
             bail!("there are {} labels for {} validation samples", labels.len(), samples.len());
         }
+        let mut others = Others::default();
+        if !settings.calibration.is_empty() {
+            let spec = settings.calibration.join(";");
+            others.samples = read_samples("calibration data", meaning.inputs(), &spec)?;
+            others.float = decided(&meaning, &others.samples)?;
+        }
+        let is_chain = is_chain(Function::named(module_op(compiler.module()), MAIN)?)?;
         Ok((
-            layers(&compiler, variants(&settings.configuration.options))?,
-            Validation { samples, float, labels },
+            layers(&compiler, variants(&settings.configuration.options, is_chain))?,
+            Validation { samples, float, labels, others },
         ))
     })
 }
 
-/// What is given is not searched.
-fn variants(given: &Options) -> Vec<(Effort, Steps)> {
-    let efforts = given.effort.map_or(vec![Effort::Normal, Effort::Thorough], |effort| vec![effort]);
-    // A plain quantization has no choice of steps.
-    let either =
-        if efforts == [Effort::Fast] { vec![Steps::Free] } else { vec![Steps::Free, Steps::PowerOfTwo] };
+/// What is given is not searched, nor what finds the same: layers that are quantized one by one have one way.
+fn variants(given: &Options, is_chain: bool) -> Vec<(Effort, Steps)> {
+    let is_whole = is_chain && given.granularity != Some(Granularity::Tensor);
+    let efforts = if is_whole { vec![Effort::Normal, Effort::Thorough] } else { vec![Effort::Normal] };
+    let efforts = given.effort.map_or(efforts, |effort| vec![effort]);
+    let either = if is_whole && efforts != [Effort::Fast] {
+        vec![Steps::Free, Steps::PowerOfTwo]
+    } else {
+        vec![Steps::Free]
+    };
     let steps = given.steps.map_or(either, |steps| vec![steps]);
     steps.iter().flat_map(|steps| efforts.iter().map(|effort| (*effort, *steps))).collect()
 }
@@ -224,8 +250,13 @@ impl Validation {
     /// What the integers of a network decide.
     fn score(&self, compiler: &mut Compiler<'_>) -> Result<Score> {
         compiler.lower_to(Level::Qnn)?;
-        let found = decided(&Meaning::of(module_op(compiler.module()))?, &self.samples)?;
-        Ok(Score::of(&found, &self.float, self.labels.as_deref()))
+        let meaning = Meaning::of(module_op(compiler.module()))?;
+        let found = decided(&meaning, &self.samples)?;
+        let score = Score::of(&found, &self.float, self.labels.as_deref());
+        if self.others.samples.is_empty() {
+            return Ok(score);
+        }
+        Ok(score.compared_with(&decided(&meaning, &self.others.samples)?, &self.others.float))
     }
 }
 
@@ -238,17 +269,17 @@ fn unsearched(model: &Path, settings: Settings, validation: &Validation, target:
     if !target.keeps(&score) {
         bail!(
             "the network brings its own quantizers, there is nothing to search, and it misses {}: {found}",
-            goal(target)
+            described_goal(target)
         );
     }
     print(&format!(
         "the network brings its own quantizers, there is nothing to search; it keeps {}: {found}\n",
-        goal(target)
+        described_goal(target)
     ))?;
     Ok(settings)
 }
 
-fn goal(target: Target) -> String {
+fn described_goal(target: Target) -> String {
     let goal = match target.goal {
         Goal::Accuracy(least) => format!("an accuracy of at least {:.1} %", 100.0 * least),
         Goal::Loss(most) => format!("a loss of at most {:.1} %", 100.0 * most),
@@ -304,7 +335,7 @@ fn nothing_keeps(layers: &Layers, outcome: &Outcome, target: Target) -> anyhow::
     anyhow!(
         "of {} configurations that were tried none keeps {} with parameters that serve it{best}. {help}",
         outcome.trials.len(),
-        goal(target)
+        described_goal(target)
     )
 }
 
@@ -314,7 +345,7 @@ fn table(layers: &Layers, outcome: &Outcome, best: &Trial, target: Target) -> St
     let mut text = format!(
         "{} configurations tried, {kept} keep {}\n  seconds  accuracy             loss  bits of inputs/weights: {}\n",
         outcome.trials.len(),
-        goal(target),
+        described_goal(target),
         layers.names()
     );
     for trial in front(&outcome.trials, &target) {
@@ -330,4 +361,25 @@ fn table(layers: &Layers, outcome: &Outcome, best: &Trial, target: Target) -> St
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_the_same_is_looked_at_once() {
+        let given = Options::default();
+        assert_eq!(variants(&given, true).len(), 4);
+        assert_eq!(variants(&given, false), [(Effort::Normal, Steps::Free)]);
+        let tensor = Options { granularity: Some(Granularity::Tensor), ..Options::default() };
+        assert_eq!(variants(&tensor, true), [(Effort::Normal, Steps::Free)]);
+        let fast = Options { effort: Some(Effort::Fast), ..Options::default() };
+        assert_eq!(variants(&fast, true), [(Effort::Fast, Steps::Free)]);
+        let integer = Options { steps: Some(Steps::Integer), ..Options::default() };
+        assert_eq!(
+            variants(&integer, true),
+            [(Effort::Normal, Steps::Integer), (Effort::Thorough, Steps::Integer)]
+        );
+    }
 }
