@@ -390,7 +390,7 @@ pub(crate) struct CompareArguments {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// A layer diverges whose signal is less than this above its error, in dB
-    #[arg(long, value_name = "DB", default_value_t = 10.0)]
+    #[arg(long, value_name = "DB", default_value_t = 10.0, value_parser = decibels, allow_hyphen_values = true)]
     pub(crate) diverges: f64,
     /// Print one object for programs
     #[arg(long)]
@@ -411,4 +411,11 @@ pub(crate) struct VerifyArguments {
 fn margin(text: &str) -> Result<f64, String> {
     let margin = text.parse::<f64>().ok().filter(|margin| (0.0..=10.0).contains(margin));
     margin.ok_or_else(|| "expected a number between 0 and 10".to_owned())
+}
+
+fn decibels(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|decibels| decibels.is_finite())
+        .ok_or_else(|| "expected a finite number".to_owned())
 }

@@ -1,6 +1,6 @@
 //! The configuration of a compilation as JSON: recorded in the program, read by `--config` and by `cml verify`.
 
-use super::options::{Options, is_range};
+use super::options::Options;
 use anyhow::{Result, anyhow, bail};
 use cml_dialects::ir::{Function, module_op, node_name, op_name, operand};
 use cml_dialects::nn::MAIN;
@@ -84,14 +84,7 @@ impl Configuration {
         if found.version != VERSION {
             bail!("configuration of version {}, this program reads {VERSION}", found.version);
         }
-        let below_one = |log2: &Option<f64>| log2.is_none_or(|log2| log2 < 0.0);
-        if !below_one(&found.options.p_error_log2) || !below_one(&found.options.p_error_per_lookup_log2) {
-            bail!("the failure budgets are logarithms of probabilities: expected numbers below 0");
-        }
-        let is_bad = |bounds: &Vec<(f32, f32)>| bounds.is_empty() || !bounds.iter().all(is_range);
-        if let Some((name, _)) = found.options.input_ranges.iter().find(|(_, bounds)| is_bad(bounds)) {
-            bail!("input_ranges of `{name}`: expected pairs of finite bounds, the lower one first");
-        }
+        found.options.check().map_err(|error| anyhow!(error))?;
         Ok(found)
     }
 
@@ -217,6 +210,11 @@ mod tests {
             "{\"version\": 1, \"options\": {\"p_error_log2\": 1}}",
             "{\"version\": 1, \"options\": {\"input_ranges\": {\"x\": []}}}",
             "{\"version\": 1, \"options\": {\"input_ranges\": {\"x\": [[1, 0]]}}}",
+            "{\"version\": 1, \"options\": {\"bits\": {\"inputs\": 3, \"weights\": 3, \"activations\": 17}}}",
+            "{\"version\": 1, \"options\": {\"node_bits\": {\"/fc/MatMul\": {\"weights\": 1}}}}",
+            "{\"version\": 1, \"options\": {\"max_accumulator_bits\": 0}}",
+            "{\"version\": 1, \"options\": {\"approximate_bits\": 17}}",
+            "{\"version\": 1, \"options\": {\"prune\": 0}}",
         ] {
             assert!(Configuration::parse(text).is_err(), "{text}");
         }

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use cml_passes::transforms::parametrize::{probability, rounding};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Bits of each kind of quantizer.
@@ -29,9 +30,8 @@ impl FromStr for Bits {
     /// `3`, or `inputs=3,weights=4,activations=3`; a kind that is left out has 3.
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |kind: &str, text: &str| {
-            let least = if kind == "weights" { 2 } else { 1 };
-            let bits = text.trim().parse::<u32>().ok().filter(|bits| (least..=16).contains(bits));
-            bits.ok_or_else(|| format!("{kind} have {least} to 16 bits, found `{}`", text.trim()))
+            let bits = text.trim().parse::<u32>().ok().filter(|bits| bits_of(kind).contains(bits));
+            bits.ok_or_else(|| expected_bits(kind, text.trim()))
         };
         let mut bits = Self::DEFAULT;
         for part in text.split(',') {
@@ -48,6 +48,17 @@ impl FromStr for Bits {
         }
         Ok(bits)
     }
+}
+
+/// How many bits values of a kind may have.
+fn bits_of(kind: &str) -> RangeInclusive<u32> {
+    let least = if kind == "weights" { 2 } else { 1 };
+    least..=16
+}
+
+fn expected_bits(kind: &str, found: &str) -> String {
+    let bits = bits_of(kind);
+    format!("{kind} have {} to {} bits, found `{found}`", bits.start(), bits.end())
 }
 
 /// Bits of one matrix product that differ from those of its kind.
@@ -243,6 +254,47 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Refuses what the command line would not have taken either.
+    ///
+    /// # Errors
+    /// A sentence that names the option, what is expected and what was found.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let below_one = |log2: &Option<f64>| log2.is_none_or(|log2| log2 < 0.0);
+        if !below_one(&self.p_error_log2) || !below_one(&self.p_error_per_lookup_log2) {
+            return Err(
+                "the failure budgets are logarithms of probabilities: expected numbers below 0".to_owned()
+            );
+        }
+        let is_bad = |bounds: &Vec<(f32, f32)>| bounds.is_empty() || !bounds.iter().all(is_range);
+        if let Some((name, _)) = self.input_ranges.iter().find(|(_, bounds)| is_bad(bounds)) {
+            return Err(format!(
+                "input_ranges of `{name}`: expected pairs of finite bounds, the lower one first"
+            ));
+        }
+        let check = |place: &str, kind: &str, bits: Option<u32>| match bits {
+            Some(bits) if !bits_of(kind).contains(&bits) => {
+                Err(format!("{place}: {}", expected_bits(kind, &bits.to_string())))
+            }
+            _ => Ok(()),
+        };
+        if let Some(Bits { inputs, weights, activations }) = self.bits {
+            for (kind, bits) in [("inputs", inputs), ("weights", weights), ("activations", activations)] {
+                check("bits", kind, Some(bits))?;
+            }
+        }
+        for (name, bits) in &self.node_bits {
+            let place = format!("node_bits of `{name}`");
+            check(&place, "inputs", bits.inputs)?;
+            check(&place, "weights", bits.weights)?;
+        }
+        check("max_accumulator_bits", "sums", self.max_accumulator_bits)?;
+        check("approximate_bits", "rounded lookups", self.approximate_bits)?;
+        if self.prune == Some(0) {
+            return Err("prune: expected at least one weight of each neuron, found 0".to_owned());
+        }
+        Ok(())
+    }
+
     /// Options of `cml-calibrate`, without its data.
     pub(crate) fn calibrate(&self) -> String {
         let Bits { inputs, weights, activations } = self.bits.unwrap_or(Bits::DEFAULT);
