@@ -1,6 +1,6 @@
 // RUN: cml-opt --cml-check-semantics --split-input-file --cml-parametrize %s | FileCheck %s
 // RUN: cml-opt --split-input-file --cml-parametrize="chains=false key-sets=1" %s | FileCheck %s --check-prefix=ONE
-// RUN: cml-opt --split-input-file --cml-parametrize="comparisons=false" %s | FileCheck %s --check-prefix=APART
+// RUN: cml-opt --split-input-file --cml-parametrize="comparisons=none" %s | FileCheck %s --check-prefix=APART
 // RUN: cml-opt --split-input-file --cml-parametrize="one-ring=true" %s | FileCheck %s --check-prefix=RING
 // RUN: cml-opt --split-input-file --cml-parametrize="p-error=2^-128" %s | FileCheck %s --check-prefix=STRICT
 // RUN: cml-opt --split-input-file --cml-parametrize="rounding=approximate:4" %s | FileCheck %s --check-prefix=ROUNDED
@@ -8,12 +8,14 @@
 // RUN: not cml-opt --cml-parametrize="p-error=3" %s 2>&1 | FileCheck %s --check-prefix=OPTION
 // RUN: not cml-opt --cml-parametrize="one-ring=yes" %s 2>&1 | FileCheck %s --check-prefix=SWITCH
 // RUN: not cml-opt --cml-parametrize="key-sets=5" %s 2>&1 | FileCheck %s --check-prefix=SETS
+// RUN: not cml-opt --cml-parametrize="comparisons=some" %s 2>&1 | FileCheck %s --check-prefix=COMPARISONS
 // RUN: cml-opt --help | FileCheck %s --check-prefix=HELP
 
 // OPTION:      `3` is no probability: expected 2^-40, or a number between 0 and 1
 // ROUNDING:    `4` is no rounding: expected approximate:6, of 1 to 16 bits
 // SWITCH:      one-ring is true or false, found `yes`
 // SETS:        key-sets is 1 to 4, found `5`
+// COMPARISONS: comparisons is none, all or each, found `some`
 // HELP:        --cml-parametrize
 // HELP-NEXT:   --chains=<string>
 // HELP-NEXT:   --comparisons=<string>

@@ -30,7 +30,28 @@ pub struct Parametrize {
     budget: Budget,
     machine: Option<String>,
     options: Options,
-    comparisons: bool,
+    comparisons: Comparisons,
+}
+
+/// Which groups may have all tables of one value read out of one rotation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparisons {
+    None,
+    /// All or none of them, whichever is cheaper.
+    All,
+    /// Each for itself, as far as that is cheaper still.
+    Each,
+}
+
+impl Comparisons {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::None),
+            "all" => Ok(Self::All),
+            "each" => Ok(Self::Each),
+            _ => Err(format!("comparisons is none, all or each, found `{text}`")),
+        }
+    }
 }
 
 impl Pass for Parametrize {
@@ -73,8 +94,9 @@ impl Pass for Parametrize {
             },
             PassOption {
                 name: "comparisons",
-                description: "All tables of one value may be read out of one rotation: true or false",
-                default: "true",
+                description: "All tables of one value may be read out of one rotation: for none of the lookups, for all or none, whichever is cheaper, \
+                    or each",
+                default: "each",
             },
         ],
         preserves: Preserves::Exactly,
@@ -93,7 +115,7 @@ impl Pass for Parametrize {
             approximate: rounding(values[6])?,
         };
         let machine = Some(values[2].to_owned()).filter(|path| !path.is_empty());
-        Ok(Self { budget, machine, options, comparisons: switch("comparisons", values[7])? })
+        Ok(Self { budget, machine, options, comparisons: Comparisons::parse(values[7])? })
     }
 
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
@@ -105,8 +127,12 @@ impl Pass for Parametrize {
             None => Machine::default_table(),
         };
         let find = |forms: &LinearForms| search(&forms.problem(), self.budget, &machine, self.options);
-        let comparable = if self.comparisons { forms.comparable() } else { Vec::new() };
-        let (forms, solution) = cheapest(forms, &comparable, find).map_err(refuse)?;
+        let comparable = match self.comparisons {
+            Comparisons::None => Vec::new(),
+            Comparisons::All | Comparisons::Each => forms.comparable(),
+        };
+        let each = self.comparisons == Comparisons::Each;
+        let (forms, solution) = cheapest(forms, &comparable, each, find).map_err(refuse)?;
         let make = Make(context);
         let sets = &solution.key_sets;
         set_attribute(module, PARAMETERS, parameters_attribute(context, module.location(), sets)?);
@@ -150,10 +176,12 @@ pub fn rounding(text: &str) -> Result<Option<u32>, String> {
 }
 
 /// The forms with which a solution is cheapest: with comparisons in place of the tables of none, of all, or of some of the
-/// groups where that saves rotations. From the better of the first two on, the best change of one group is made.
+/// groups where that saves rotations. From the better of the first two on, the best change of one group is made if `each`
+/// may be changed.
 fn cheapest<E: Send>(
     forms: LinearForms,
     comparable: &[usize],
+    each: bool,
     find: impl Fn(&LinearForms) -> Result<Solution, E> + Sync,
 ) -> Result<(LinearForms, Solution), E> {
     if comparable.is_empty() {
@@ -174,7 +202,7 @@ fn cheapest<E: Send>(
     let changed = |group: &usize| {
         let changed = &compared ^ &BTreeSet::from([*group]);
         let is_new = !changed.is_empty() && changed.len() < comparable.len();
-        is_new.then(|| with(changed)).flatten()
+        (each && is_new).then(|| with(changed)).flatten()
     };
     let changed: Vec<_> = comparable.par_iter().filter_map(changed).collect();
     // The first of the best.

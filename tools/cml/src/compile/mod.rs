@@ -136,7 +136,12 @@ pub(crate) fn settings(arguments: &OptionArguments, calibration: &[String]) -> R
         }
     }
     options.dims.extend(arguments.dim.iter().cloned());
-    Ok(Settings { configuration, calibration: calibration.to_vec(), machine: arguments.machine.clone() })
+    Ok(Settings {
+        configuration,
+        calibration: calibration.to_vec(),
+        machine: arguments.machine.clone(),
+        rough: false,
+    })
 }
 
 /// The module as text, with the ONNX nodes as locations.

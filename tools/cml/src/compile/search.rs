@@ -241,7 +241,8 @@ impl Evaluator for Candidates<'_> {
         let products = products.unwrap_or_default();
         let configuration =
             Configuration { options: self.options(point), products, ..Configuration::default() };
-        let settings = Settings { configuration, calibration: Vec::new(), ..self.settings.clone() };
+        let settings =
+            Settings { configuration, calibration: Vec::new(), rough: true, ..self.settings.clone() };
         with_announced(self.model, settings, &|_| (), |compiler| compiler.predicted_seconds())
     }
 }

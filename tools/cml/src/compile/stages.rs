@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) calibration: Vec<String>,
     /// Cost table; the shipped one where absent.
     pub(crate) machine: Option<PathBuf>,
+    /// Parameters are only to compare networks: the search does not try each lookup as comparisons, which takes most of its time.
+    pub(crate) rough: bool,
 }
 
 /// A module on its way down.
@@ -267,6 +269,9 @@ impl<'c> Compiler<'c> {
         let mut options = self.settings.configuration.options.parametrize();
         if let Some(path) = &self.settings.machine {
             options.push_str(&format!(" machine={}", quoted(&path.to_string_lossy())?));
+        }
+        if self.settings.rough {
+            options.push_str(" comparisons=all");
         }
         self.run(&TO_TFHE.text_with(&[("cml-parametrize", options.trim().to_owned())]))?;
         self.source.level = Level::Tfhe;
