@@ -2,11 +2,11 @@
 
 use crate::Error;
 use crate::graphs::{add_to_inputs, subtract_from_outputs, takes_integers};
-use crate::report::{Neurons, Pruned, Recorded, Report};
+use crate::report::{AccumulatorBound, Neurons, Pruned, Recorded, Report};
 use crate::schedule::Schedule;
 use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Attributes, Function, IrError, expected, module_op, op_name};
-use cml_dialects::nn::{MODEL, NEURON_COUNTS, NEURON_NODES, PRUNED_NODES, PRUNED_WEIGHTS};
+use cml_dialects::nn::{ACCUMULATOR_BOUND, MODEL, NEURON_COUNTS, NEURON_NODES, PRUNED_NODES, PRUNED_WEIGHTS};
 use cml_dialects::qnn::{CLIENT_IN, CLIENT_OUT, SERVER, zero_point};
 use cml_dialects::tfhe::{
     self, MEASURED_RANGE, MEASURED_WIDTH, P_ERROR, P_ERROR_PER_LOOKUP, PREDICTED_MILLISECONDS,
@@ -78,6 +78,7 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
             .into_iter()
             .map(|(node, [count, proved, observed])| Neurons { node, count, proved, observed })
             .collect(),
+        accumulator_bound: accumulator_bound(root)?,
     };
     let report = Report::of(&program, &recorded)?;
     program.report = report.to_json();
@@ -194,6 +195,23 @@ fn counts(
     let counts = attributes.i64_arrays(numbers).map_err(wrong)?;
     let three = |counts: &[i64]| [0, 1, 2].map(|at| counts.get(at).map_or(0, |count| count.unsigned_abs()));
     Ok(nodes.into_iter().zip(counts.into_iter().map(three)).collect())
+}
+
+fn accumulator_bound(root: OperationRef<'_, '_>) -> Result<Option<AccumulatorBound>, Error> {
+    let attributes = Attributes(root);
+    if !attributes.has(ACCUMULATOR_BOUND) {
+        return Ok(None);
+    }
+    let wrong = || Error::Attribute { name: ACCUMULATOR_BOUND, expected: "an array<i64> of four" };
+    match attributes.i64_array(ACCUMULATOR_BOUND).map_err(|_| wrong())? {
+        [bits, samples, agree_unbounded, agree] => Ok(Some(AccumulatorBound {
+            bits: bits.unsigned_abs(),
+            samples: samples.unsigned_abs(),
+            agree_unbounded: agree_unbounded.unsigned_abs(),
+            agree: agree.unsigned_abs(),
+        })),
+        _ => Err(wrong()),
+    }
 }
 
 fn declared(root: OperationRef<'_, '_>) -> Result<Vec<DeclaredRange>, Error> {

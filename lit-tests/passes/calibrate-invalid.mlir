@@ -11,6 +11,8 @@
 // RUN:   | FileCheck %s --check-prefix=SHAPE
 // RUN: not cml-opt --cml-calibrate="calibration=points=%S/Inputs/two-features.npy;more=%S/Inputs/two-features.npy" \
 // RUN:   %S/Inputs/encrypted-product.mlir 2>&1 | FileCheck %s --check-prefix=PRODUCT
+// RUN: not cml-opt --cml-calibrate="calibration=%S/Inputs/two-features.npy accumulator-bits=2" %S/Inputs/two-products.mlir 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=BOUND
 
 // MISSING: points: no calibration data
 // FILE: none.npy
@@ -21,6 +23,7 @@
 // NODE: fc: bits are given for a product that there is not
 // BITS: `weights=1`: expected 2 to 16 bits
 // SHAPE: points: calibration data has shape [6, 2], expected {{.*}}3
+// BOUND: hidden{{.*}}: a bound of 2 bits on accumulators leaves nothing of its weights
 // PRODUCT: nn.matmul (Mul_7): expected constant weights as right operand, found the result of nn.transpose
 
 func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> attributes {cml.inputs = ["points"]} {

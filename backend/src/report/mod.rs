@@ -68,6 +68,22 @@ pub struct Report {
     /// Neurons of each activation between products, and how many of them never fire.
     #[serde(default)]
     pub neurons: Vec<Neurons>,
+    /// What a bound on accumulators costs; `None` where there was none.
+    #[serde(default)]
+    pub accumulator_bound: Option<AccumulatorBound>,
+}
+
+/// A bound on the sums that lookups read, and the decisions of the quantized network on the calibration samples.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccumulatorBound {
+    /// The most bits that a sum may have.
+    pub bits: u64,
+    /// How many samples there are.
+    pub samples: u64,
+    /// On how many of them the decision would be that of float without the bound.
+    pub agree_unbounded: u64,
+    /// On how many of them it is.
+    pub agree: u64,
 }
 
 /// Neurons of an activation between products. Those that never fire are constants, without a lookup.
@@ -192,6 +208,8 @@ pub struct Recorded {
     pub pruned: Vec<Pruned>,
     /// Neurons that never fire.
     pub neurons: Vec<Neurons>,
+    /// What a bound on accumulators costs.
+    pub accumulator_bound: Option<AccumulatorBound>,
 }
 
 impl Report {
@@ -239,11 +257,12 @@ impl Report {
             predicted_seconds: recorded.seconds,
             pruned: recorded.pruned.clone(),
             neurons: recorded.neurons.clone(),
+            accumulator_bound: recorded.accumulator_bound.clone(),
         })
     }
 
-    /// The report of a program, with what the one that it carries says of predicted times, measured ranges, pruning, and neurons
-    /// that never fire.
+    /// The report of a program, with what the one that it carries says of predicted times, measured ranges, pruning, neurons that
+    /// never fire, and a bound on accumulators.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -260,6 +279,7 @@ impl Report {
                 .collect(),
             pruned: report.pruned,
             neurons: report.neurons,
+            accumulator_bound: report.accumulator_bound,
         });
         Self::of(program, &predicted)
     }

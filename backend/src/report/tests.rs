@@ -151,6 +151,7 @@ fn predicted() -> Recorded {
         milliseconds: BTreeMap::from(milliseconds),
         measured: BTreeMap::from([(1, (12, 120))]),
         pruned,
+        accumulator_bound: Some(AccumulatorBound { bits: 8, samples: 250, agree_unbounded: 249, agree: 231 }),
         neurons,
     }
 }

@@ -70,6 +70,12 @@ impl Report {
                 format!("{} of {before} weights went, {after} are left", before.saturating_sub(after)),
             );
         }
+        if let Some(bound) = &self.accumulator_bound {
+            let share = |agree: u64| 100.0 * agree as f64 / bound.samples.max(1) as f64;
+            let (found, free) = (share(bound.agree), share(bound.agree_unbounded));
+            let text = format!("{} bits: as float on {found:.1} %, without on {free:.1} %", bound.bits);
+            row("bound on accumulators", text);
+        }
         row("evaluation key", bytes(self.eval_key_bytes));
         row("encrypted input", format!("{} a sample", bytes(self.input_bytes)));
         row("encrypted output", format!("{} a sample", bytes(self.output_bytes)));

@@ -20,6 +20,9 @@ pub const PRUNED_NODES: &str = "cml.pruned_nodes";
 /// Attribute of a module: for each of these nodes an `array<i64>` of three: its weights, those that were not 0 before, and those
 /// that are not 0 now.
 pub const PRUNED_WEIGHTS: &str = "cml.pruned_weights";
+/// Attribute of a module: an `array<i64>` of four: the most bits that a sum that a lookup reads may have, the calibration samples,
+/// on how many of them the network decides as in floats without that bound, and on how many with it.
+pub const ACCUMULATOR_BOUND: &str = "cml.accumulator_bound";
 /// Attribute of a module: the activations between products by the ONNX node that a user knows them by, an array of strings.
 pub const NEURON_NODES: &str = "cml.neuron_nodes";
 /// Attribute of a module: for each of these an `array<i64>` of three: its neurons, those that are constant on every input that

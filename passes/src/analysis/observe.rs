@@ -6,6 +6,7 @@ use cml_dialects::ir::{Function, IrError, expected, key, result, shape_of};
 use cml_runtime::reference::message::Graph;
 use cml_runtime::reference::{Error as RunError, Evaluator, Value};
 use melior::ir::Value as IrValue;
+use ndarray::Array2;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -42,6 +43,17 @@ impl Observed {
             }
         }
         observed
+    }
+}
+
+impl Observed {
+    /// Row by row, in the order of samples.
+    #[must_use]
+    pub fn rows(&self) -> Array2<f64> {
+        let count = self.features.first().map_or(0, Vec::len);
+        Array2::from_shape_fn((count, self.features.len()), |(row, feature)| {
+            f64::from(self.features[feature][row])
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use cml_dialects::qnn::{CLIENT_IN, SERVER, quantizer_of, zero_point};
 use cml_runtime::reference::{Evaluator, Value as Tensor};
 use melior::ir::{AttributeLike, OperationRef, Value};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a range was proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,14 +144,18 @@ pub fn server_ranges(
     limit: u64,
 ) -> Result<ServerRanges, PassError> {
     let server = Function::named(module, SERVER)?;
-    let count = inputs
-        .iter()
-        .flat_map(|ranges| ranges.lows.iter().zip(&ranges.highs))
-        .try_fold(1u64, |product, (lo, hi)| product.checked_mul((hi - lo).unsigned_abs() + 1));
-    match count.filter(|count| *count <= limit) {
+    match combinations(inputs).filter(|count| *count <= limit) {
         Some(count) => enumerate(server, inputs, count),
         None => intervals(server, inputs),
     }
+}
+
+/// How many inputs there are; `None` for more than can be counted.
+fn combinations(inputs: &[Ranges]) -> Option<u64> {
+    inputs
+        .iter()
+        .flat_map(|ranges| ranges.lows.iter().zip(&ranges.highs))
+        .try_fold(1u64, |product, (lo, hi)| product.checked_mul((hi - lo).unsigned_abs() + 1))
 }
 
 /// Values of the server's inputs, as stored, for the `index`-th combination.
@@ -249,6 +253,48 @@ where
 fn enumerate(server: Function<'_, '_>, inputs: &[Ranges], count: u64) -> Result<ServerRanges, PassError> {
     let ranges = observe(server, count, |index| combination(server, inputs, index))?;
     Ok(ServerRanges { proof: Proof::Enumeration, ranges })
+}
+
+/// The different rows (along the last axis, without zero point) that a quantized value of `@server` has when every input is tried;
+/// `None` where there are more than `limit` inputs.
+///
+/// # Errors
+/// [`PassError`]
+pub fn rows_of_all_inputs(
+    server: Function<'_, '_>,
+    inputs: &[Ranges],
+    (op, value): (OperationRef<'_, '_>, Value<'_, '_>),
+    limit: u64,
+) -> Result<Option<Vec<Vec<i64>>>, PassError> {
+    let Some(count) = combinations(inputs).filter(|count| *count <= limit) else { return Ok(None) };
+    let mut numbers = Vec::new();
+    let graph = graph_with_values(server, &mut numbers)?;
+    let arguments = server.arguments().into_iter().map(key);
+    let results = server.ops().into_iter().zip(numbers);
+    let number =
+        arguments.zip(0u32..).find(|(argument, _)| *argument == key(value)).map(|(_, number)| number);
+    let number = number.or_else(|| {
+        results
+            .filter_map(|(op, number)| Some((key(result(op).ok()?), number)))
+            .find(|(found, _)| *found == key(value))
+            .map(|(_, number)| number)
+    });
+    let number = number.ok_or_else(|| cml_dialects::ir::expected(op, "a quantized operand"))? as usize;
+    let zero = zero_point(op, value)?;
+    let width = shape_of(op, value)?.last().map_or(1, |last| *last as usize).max(1);
+    let all = (0..count).map(|index| combination(server, inputs, index)).collect::<Result<Vec<_>, _>>()?;
+    let evaluator = Evaluator::new(&graph)?;
+    let rows = all
+        .par_iter()
+        .map(|inputs| {
+            let values = evaluator.run_all(inputs)?;
+            let values = values.get(number).and_then(Tensor::as_integers);
+            let values: Vec<i64> = values.into_iter().flatten().map(|value| value - zero).collect();
+            Ok(values.chunks(width).map(<[i64]>::to_vec).collect())
+        })
+        .collect::<Result<Vec<Vec<Vec<i64>>>, cml_runtime::reference::Error>>()?;
+    let rows: BTreeSet<Vec<i64>> = rows.into_iter().flatten().collect();
+    Ok(Some(rows.into_iter().collect()))
 }
 
 fn intervals(server: Function<'_, '_>, inputs: &[Ranges]) -> Result<ServerRanges, PassError> {

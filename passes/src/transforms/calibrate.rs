@@ -8,39 +8,42 @@
 //! value. The weights that count are those that belong to inputs in steps, `scale_i * w_ij`.
 //! `effort=normal`: where the network is a chain, quantizers are searched by the outputs that it has on the samples, and by what
 //! its lookups cost ([`super::quantization::search`]). In a chain each product's result goes through elementwise ops with
-//! constants into the next product and nowhere else, one row for each sample. `effort=thorough` refits weights to what rounding
-//! has made of their inputs, rounds them by the error of their sums, and tries each integer weight a step up and down.
-//! Where the network is no chain, and with one quantizer per tensor, layers are looked at one by one: hidden inputs and weights
-//! are clipped for the least squared error, and what rounding adds to the mean of a sum, with the quantizers of the layers
-//! before, is subtracted.
+//! constants and reshapes into the next product and nowhere else, one row for each sample. `effort=thorough` refits weights to
+//! what rounding has made of their inputs, rounds them by the error of their sums, and tries each integer weight a step up and
+//! down.
+//! Where the network is no chain, and with one quantizer per tensor, products are looked at one by one
+//! ([`super::quantization::separately`]): hidden inputs and weights are clipped for the least squared error, and what rounding
+//! adds to the mean of a sum, with the quantizers of the layers before, is subtracted; `effort=thorough` refits and rounds as
+//! above. The mean of a window, as pooling has it, is the exact sum of inputs of one scale.
+//! `accumulator-bits` bounds the sums that a lookup reads, means aside: of all scales the one of least error whose sums are
+//! proved to stay within the bound, with smaller weights where it takes that. What it costs is measured, and stands on the
+//! module: `cml.accumulator_bound`.
 //! Neurons that stay on one step on every sample are named, so that they become constants (`keep-unfired` leaves them lookups).
 //! Requires: `cml-decompose-gemm` ran; weights are constants.
 //! Guarantees: every `nn.matmul` whose input does not come out of a quantizer of the network has the attributes of
 //! [`ProductQuantizers`]; products of one value have the same steps for it. Computes what it computed before.
 
 use super::insert_quantizers::insert;
-use super::quantization::activations::Grid;
 use super::quantization::chain::{Layer, steps_between};
-use super::quantization::inputs::outputs;
 use super::quantization::layers::Rounding;
-use super::quantization::scores::{agreement, centred};
-use super::quantization::search::{Bits, Wish, quantized_outputs, search};
+use super::quantization::products::{Product, products};
+use super::quantization::scores::decisions;
+use super::quantization::search::{Bits, Wish, is_small, search};
+use super::quantization::separately::Separately;
 use super::quantization::stride::Steps;
-use super::quantization::weights::{bounded, least_squares_scale, max_scale};
-use super::quantization::{
-    ProductQuantizers, Weights, is_quantized, missing_quantizer, unfired, values_after_products,
-};
+use super::quantization::unfired::copy_of;
+use super::quantization::{Effort, ProductQuantizers, Weights, unfired};
 use crate::analysis::observe::{Observed, numbered_graph, observe};
 use crate::analysis::samples::samples;
 use crate::framework::{Message, Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse, tell};
+use cml_dialects::ffi::set_attribute;
 use cml_dialects::interpret::graph;
-use cml_dialects::ir::{Function, expected, key, module_op, node_name, op_name, operand, result, shape_of};
-use cml_dialects::nn::MAIN;
-use cml_runtime::reference::Value as Tensor;
+use cml_dialects::ir::{Function, Make, key, module_op, node_name, op_name, result, shape_of, tensor_shape};
+use cml_dialects::nn::{ACCUMULATOR_BOUND, MAIN};
 use cml_runtime::reference::message::Port;
+use cml_runtime::reference::{Error as RunError, Evaluator, Value as Tensor};
 use melior::Context;
-use melior::ir::{Module, Operation, OperationRef, Value};
-use ndarray::Array2;
+use melior::ir::{OperationRef, Value, ValueLike};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,17 +79,6 @@ struct KindBits {
     activations: u32,
 }
 
-/// How much is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effort {
-    /// Quantizers reach from the smallest to the largest value.
-    Fast,
-    /// A search over scales and sums.
-    Normal,
-    /// A search over integer weights as well.
-    Thorough,
-}
-
 impl Pass for Calibrate {
     const INFO: PassInfo = PassInfo {
         name: "cml-calibrate",
@@ -96,9 +88,10 @@ impl Pass for Calibrate {
                       of the network itself stay as they are. With `effort=normal` a chain of products with elementwise \
                       ops between them is searched as a whole: scales and corrections are chosen by how near the last \
                       product's results, read as scores of classes, come to float; no labels are needed. In other \
-                      networks, and with `granularity=tensor`, layers are looked at one by one: the least squared \
-                      error decides, and each sum keeps its mean. A bound on accumulators takes from the weights what is \
-                      too much. Hidden inputs that stay on one step on all samples are named by `cml.unfired`.",
+                      networks, and with `granularity=tensor`, products are looked at one by one: the least squared \
+                      error decides, and each sum keeps its mean. With a bound on accumulators, of all scales that keep it \
+                      the one of least error is taken, and the module says on how many samples the decision is that of float, \
+                      with the bound and without. Hidden inputs that stay on one step on all samples are named by `cml.unfired`.",
         options: &[
             PassOption {
                 name: "calibration",
@@ -119,8 +112,9 @@ impl Pass for Calibrate {
             },
             PassOption {
                 name: "effort",
-                description: "fast: from the smallest to the largest value; normal: search by the network's outputs; thorough: \
-                              integer weights too",
+                description: "fast: from the smallest to the largest value; normal: search over scales, by the outputs of a \
+                              chain of products, else product by product; thorough: weights refitted and rounded by the error \
+                              of their sums too, and in a chain searched one by one",
                 default: "normal",
             },
             PassOption {
@@ -130,7 +124,7 @@ impl Pass for Calibrate {
             },
             PassOption {
                 name: "accumulator-bits",
-                description: "bits of the widest sum that a lookup reads; unbounded by default",
+                description: "bits of the widest sum that a lookup reads, means of windows aside; unbounded by default",
                 default: "",
             },
             PassOption {
@@ -208,35 +202,39 @@ impl Pass for Calibrate {
         for product in &products {
             check_finite(product, &observed[index_of[&key(product.input)]])?;
         }
-        if self.effort != Effort::Fast
-            && self.per_channel
-            && let Some(layers) = layers(main, &products)?
-        {
-            let rows = rows(&observed[index_of[&key(products[0].input)]]);
-            for (product, quantizers) in products.iter().zip(self.search(&products, &layers, &rows)) {
-                quantizers.write(context, product.op);
-            }
-            return self.mark_unfired(context, module, &products, &samples);
+        let observed: Vec<&Observed> =
+            products.iter().map(|product| &observed[index_of[&key(product.input)]]).collect();
+        let layers = if self.is_searched() { layers(main, &products)? } else { None };
+        let layers = layers.filter(|layers| is_small(layers, self.rounding()));
+        if layers.is_none() {
+            self.warn();
         }
-        if self.steps != Steps::Free {
-            tell(Message::Warning(
-                "steps are left free: they follow in chains of products with one quantizer per channel, and not with effort=fast",
-            ));
-        }
+        let network = Network {
+            products: &products,
+            observed: &observed,
+            layers: layers.as_deref(),
+            samples: &samples,
+        };
+        let Some(bits) = self.accumulator_bits else {
+            return self.quantize((context, module), &network, None);
+        };
+        self.quantize((context, module), &network, None)?;
+        let free = agreement_with_float(context, module, &samples)?;
+        self.quantize((context, module), &network, Some(bits))?;
         for product in &products {
-            let observed = &observed[index_of[&key(product.input)]];
-            let mut quantizers = self.quantizers(product, observed)?;
-            if self.effort != Effort::Fast {
-                let quantized = observe_quantized(context, module, &samples)?;
-                let scaled = product.weights.scaled(product.op, &quantizers.scales)?;
-                let floats = means(observed, |_, value| value);
-                let steps =
-                    means(&quantized, |input, value| quantizers.grid(input).step(value, quantizers.levels));
-                quantizers.keep_means(&product.weights, &scaled, (&floats, &steps));
-            }
-            quantizers.write(context, product.op);
+            check_left(product, bits)?;
         }
-        self.mark_unfired(context, module, &products, &samples)
+        let found = agreement_with_float(context, module, &samples)?;
+        let share = |count: i64| 100.0 * count as f64 / samples.len() as f64;
+        tell(Message::Note(&format!(
+            "with accumulators of at most {bits} bits the decision is that of float on {:.1} % of the calibration \
+             samples, without the bound on {:.1} %",
+            share(found),
+            share(free)
+        )));
+        let bound = [i64::from(bits), samples.len() as i64, free, found];
+        set_attribute(module, ACCUMULATOR_BOUND, Make(context).i64_array(&bound));
+        Ok(())
     }
 }
 
@@ -266,36 +264,6 @@ fn choose<T: Copy>(name: &str, text: &str, values: &[(&str, T)]) -> Result<T, St
     let found = values.iter().find(|(value, _)| *value == text);
     let names = || values.iter().map(|(value, _)| *value).collect::<Vec<_>>().join(" or ");
     found.map(|(_, value)| *value).ok_or_else(|| format!("`{name}={text}`: expected {}", names()))
-}
-
-/// A product that is to be quantized.
-struct Product<'c, 'a> {
-    op: OperationRef<'c, 'a>,
-    input: Value<'c, 'a>,
-    weights: Weights,
-    /// Whether no earlier product goes into the input.
-    is_first: bool,
-}
-
-fn products<'c, 'a>(main: Function<'c, 'a>) -> Result<Vec<Product<'c, 'a>>, PassError> {
-    let hidden = values_after_products(main)?;
-    let mut products = Vec::new();
-    for op in main.ops() {
-        if op_name(op) == "nn.matmul" && !is_quantized(operand(op, 0)?) {
-            let input = operand(op, 0)?;
-            if is_quantized(operand(op, 1)?) {
-                let help = "calibration finds quantizers only for a product whose weights have none either";
-                return Err(model_error(op, format!("{}; {help}", missing_quantizer(op)?)));
-            }
-            products.push(Product {
-                op,
-                input,
-                weights: Weights::of(op)?,
-                is_first: !hidden.contains(&key(input)),
-            });
-        }
-    }
-    Ok(products)
 }
 
 /// Refuses samples that say nothing of the range of values.
@@ -357,47 +325,22 @@ fn layers(main: Function<'_, '_>, products: &[Product<'_, '_>]) -> Result<Option
         let (Some(input), Some(output)) = (number(product.input), number(result(product.op)?)) else {
             return Ok(None);
         };
-        found.push((input, output, product.weights.columns()));
+        found.push((input, output));
     }
-    let Some(steps) = steps_between(&graph, &found) else { return Ok(None) };
+    let mut shapes = BTreeMap::new();
+    for op in main.ops() {
+        let value = result(op)?;
+        if let (Some(number), Some(shape)) = (numbers.get(&key(value)), tensor_shape(value.r#type())) {
+            shapes.insert(*number, shape);
+        }
+    }
+    let Some(steps) = steps_between((&graph, &shapes), &found) else { return Ok(None) };
     let mut layers = Vec::new();
     for (product, after) in products.iter().zip(steps) {
         layers.push(Layer { weights: Weights::of(product.op)?, after });
     }
     let is_empty = |layer: &Layer| layer.weights.shape.contains(&0);
     Ok((!layers.iter().any(is_empty)).then_some(layers))
-}
-
-/// What was observed, one row for each sample.
-fn rows(observed: &Observed) -> Array2<f64> {
-    let count = observed.features.first().map_or(0, Vec::len);
-    Array2::from_shape_fn((count, observed.features.len()), |(row, feature)| {
-        f64::from(observed.features[feature][row])
-    })
-}
-
-/// The input of the first product without quantizers, in the network with those that are chosen already.
-fn observe_quantized<'c>(
-    context: &'c Context,
-    module: OperationRef<'c, '_>,
-    samples: &[Vec<Tensor>],
-) -> Result<Observed, PassError> {
-    let copy = Module::from_operation(Operation::clone(&module));
-    let copy = copy.ok_or_else(|| expected(module, "to be a module"))?;
-    insert(context, module_op(&copy), &[])?;
-    let main = Function::named(module_op(&copy), MAIN)?;
-    let inputs: Vec<_> = products(main)?.iter().take(1).map(|product| product.input).collect();
-    let observed = observe(main, &inputs, samples)?.into_iter().next();
-    Ok(observed.ok_or_else(|| expected(main.op, "a product without quantizers"))?)
-}
-
-/// The mean of a function of each feature.
-fn means(observed: &Observed, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
-    let mean = |(feature, values): (usize, &Vec<f32>)| {
-        let sum: f64 = values.iter().map(|value| of(feature, f64::from(*value))).sum();
-        sum / values.len().max(1) as f64
-    };
-    observed.features.iter().enumerate().map(mean).collect()
 }
 
 impl Calibrate {
@@ -434,18 +377,19 @@ impl Calibrate {
     /// Names the inputs of hidden products that stay on one step, or keeps them as lookups if that is asked for.
     fn mark_unfired<'c>(
         &self,
-        context: &'c Context,
-        module: OperationRef<'c, '_>,
-        products: &[Product<'c, '_>],
-        samples: &[Vec<Tensor>],
+        (context, module): (&'c Context, OperationRef<'c, '_>),
+        network: &Network<'_, 'c, '_>,
+        accumulator_bits: Option<u32>,
     ) -> Result<(), PassError> {
-        let hidden: Vec<&Product<'c, '_>> = products.iter().filter(|product| !product.is_first).collect();
+        let hidden: Vec<&Product<'c, '_>> =
+            network.products.iter().filter(|product| !product.is_first).collect();
         if hidden.is_empty() {
             return Ok(());
         }
         for product in &hidden {
             if let Some(mut quantizers) = ProductQuantizers::read(product.op)? {
-                let most = self.accumulator_bits.map(|bits| ((1i64 << bits) - 1) / quantizers.levels);
+                let bits = accumulator_bits.filter(|_| product.is_bounded());
+                let most = bits.map(|bits| ((1i64 << bits) - 1) / quantizers.levels);
                 unfired::let_fire(&mut quantizers, product.op, &product.weights, most)?;
                 quantizers.write(context, product.op);
             }
@@ -453,7 +397,7 @@ impl Calibrate {
         if self.keep_unfired {
             return Ok(());
         }
-        let steps = unfired::constant_steps(context, module, samples)?;
+        let steps = unfired::constant_steps(context, module, network.samples)?;
         for (op, steps) in unfired::products(Function::named(module, MAIN)?).into_iter().zip(steps) {
             if hidden.iter().any(|product| product.op == op)
                 && let Some(quantizers) = ProductQuantizers::read(op)?
@@ -464,95 +408,111 @@ impl Calibrate {
         Ok(())
     }
 
-    /// The search of a chain; where accumulators are bounded, once more without the bound to tell what it costs.
-    fn search(
+    /// Whether a chain is searched as a whole.
+    fn is_searched(&self) -> bool {
+        self.effort != Effort::Fast && self.per_channel
+    }
+
+    fn rounding(&self) -> Rounding {
+        if self.effort == Effort::Thorough { Rounding::SecondOrder } else { Rounding::Nearest }
+    }
+
+    /// Says what is asked for and has no effect on products that are looked at one by one.
+    fn warn(&self) {
+        if self.steps != Steps::Free {
+            tell(Message::Warning(
+                "steps are left free: they follow in chains of products that are small enough to search, with one quantizer \
+                 per channel, and not with effort=fast",
+            ));
+        }
+        if self.effort == Effort::Thorough && !self.per_channel {
+            tell(Message::Warning(
+                "effort=thorough finds what effort=normal does: with one quantizer per tensor there is nothing else to look for",
+            ));
+        }
+    }
+
+    /// Writes the quantizers of all products, with a bound of accumulators or without.
+    fn quantize<'c>(
         &self,
-        products: &[Product<'_, '_>],
-        layers: &[Layer],
-        rows: &Array2<f64>,
-    ) -> Vec<ProductQuantizers> {
-        let second_order = self.effort == Effort::Thorough;
-        let wish = Wish {
-            bits: products.iter().map(|product| self.bits_of(product)).collect(),
-            rounding: if second_order { Rounding::SecondOrder } else { Rounding::Nearest },
-            accumulator_bits: self.accumulator_bits,
-            steps: self.steps,
-        };
-        let stage = |text: &str| tell(Message::Stage(text));
-        let found = search(layers, rows, &wish, &stage);
-        if let Some(bits) = self.accumulator_bits {
-            let free = search(layers, rows, &Wish { accumulator_bits: None, ..wish }, &stage);
-            let wanted = centred(&outputs(layers, rows));
-            let share = |quantizers: &[ProductQuantizers]| {
-                100.0 * agreement(&centred(&quantized_outputs(layers, quantizers, rows)), &wanted)
+        (context, module): (&'c Context, OperationRef<'c, '_>),
+        network: &Network<'_, 'c, '_>,
+        accumulator_bits: Option<u32>,
+    ) -> Result<(), PassError> {
+        let products = network.products;
+        products.iter().for_each(|product| ProductQuantizers::erase(product.op));
+        if let Some(layers) = network.layers {
+            let wish = Wish {
+                bits: products.iter().map(|product| self.bits_of(product)).collect(),
+                rounding: self.rounding(),
+                accumulator_bits,
+                steps: self.steps,
             };
-            tell(Message::Note(&format!(
-                "with accumulators of at most {bits} bits the largest output is that of float on {:.1} % of the \
-                 calibration samples, without the bound on {:.1} %",
-                share(&found),
-                share(&free)
-            )));
-        }
-        found
-    }
-
-    /// Of one product, by what goes into it.
-    fn quantizers(
-        &self,
-        product: &Product<'_, '_>,
-        observed: &Observed,
-    ) -> Result<ProductQuantizers, PassError> {
-        let bits = self.bits_of(product);
-        let levels = bits.levels();
-        // Clipping an input would throw away what the client sends; a hidden value has many neighbours that say the same.
-        let grids = self.grids(observed, levels, self.effort != Effort::Fast && !product.is_first);
-        let scales: Vec<f64> = grids.iter().map(|grid| grid.scale).collect();
-        let weight_limit = bits.limit();
-        let scaled = product.weights.scaled(product.op, &scales)?;
-        let columns = product.weights.columns();
-        let mut quantizers = ProductQuantizers {
-            offsets: grids.iter().map(|grid| grid.offset).collect(),
-            scales,
-            levels,
-            weight_scales: self.weight_scales(&scaled, columns, weight_limit),
-            weight_limit,
-            corrections: Vec::new(),
-            integers: Vec::new(),
-            unfired: Vec::new(),
-        };
-        if let Some(bits) = self.accumulator_bits {
-            let most = ((1i64 << bits) - 1) / levels;
-            quantizers.integers = vec![0; scaled.len()];
-            for column in 0..columns {
-                let weights: Vec<f32> = scaled.iter().skip(column).step_by(columns).copied().collect();
-                let scale = quantizers.weight_scales[column % quantizers.weight_scales.len()];
-                let integers = bounded(&weights, scale, (weight_limit, most));
-                for (input, integer) in integers.into_iter().enumerate() {
-                    quantizers.integers[input * columns + column] = integer;
-                }
+            let rows = network.observed[0].rows();
+            let found = search(layers, &rows, &wish, &|text| tell(Message::Stage(text)));
+            for (product, quantizers) in products.iter().zip(found) {
+                quantizers.write(context, product.op);
             }
-        }
-        Ok(quantizers)
-    }
-
-    fn grids(&self, observed: &Observed, levels: i64, clip: bool) -> Vec<Grid> {
-        let choose = if clip { Grid::least_squares } else { Grid::min_max };
-        if self.per_channel {
-            observed.features.par_iter().map(|values| choose(values, levels)).collect()
         } else {
-            vec![choose(&observed.features.concat(), levels)]
+            let separately = Separately {
+                per_channel: self.per_channel,
+                effort: self.effort,
+                accumulator_bits,
+                keep_unfired: self.keep_unfired,
+            };
+            let all: Vec<(&Product<'c, '_>, &Observed, Bits)> = products
+                .iter()
+                .zip(network.observed)
+                .map(|(product, observed)| (product, *observed, self.bits_of(product)))
+                .collect();
+            separately.quantize((context, module), &all, network.samples)?;
         }
+        self.mark_unfired((context, module), network, accumulator_bits)
     }
+}
 
-    fn weight_scales(&self, scaled: &[f32], columns: usize, limit: i64) -> Vec<f64> {
-        let choose = if self.effort == Effort::Fast { max_scale } else { least_squares_scale };
-        if !self.per_channel {
-            return vec![choose(scaled, limit)];
-        }
-        let column =
-            |column: usize| scaled.iter().skip(column).step_by(columns).copied().collect::<Vec<f32>>();
-        (0..columns).into_par_iter().map(|index| choose(&column(index), limit)).collect()
+/// What a network is known by while its quantizers are looked for.
+struct Network<'n, 'c, 'a> {
+    products: &'n [Product<'c, 'a>],
+    /// What goes into each product.
+    observed: &'n [&'n Observed],
+    /// The products as a chain, where they are searched as one.
+    layers: Option<&'n [Layer]>,
+    samples: &'n [Vec<Tensor>],
+}
+
+/// Refuses a bound that leaves nothing of a product's weights.
+fn check_left(product: &Product<'_, '_>, bits: u32) -> Result<(), PassError> {
+    let Some(found) = ProductQuantizers::read(product.op)? else { return Ok(()) };
+    let is_lost = !found.integers.is_empty() && found.integers.iter().all(|integer| *integer == 0);
+    if !is_lost || product.weights.values.iter().all(|weight| *weight == 0.0) {
+        return Ok(());
     }
+    let message = format!(
+        "a bound of {bits} bits on accumulators leaves nothing of its weights: each of its inputs has steps from 0 to {} alone; \
+         allow more bits, or give its inputs fewer",
+        found.levels
+    );
+    Err(model_error(product.op, message))
+}
+
+/// On how many samples the network with its quantizers decides as it does without.
+fn agreement_with_float<'c>(
+    context: &'c Context,
+    module: OperationRef<'c, '_>,
+    samples: &[Vec<Tensor>],
+) -> Result<i64, PassError> {
+    let copy = copy_of(module)?;
+    insert(context, module_op(&copy), &[])?;
+    let graphs = [module, module_op(&copy)].map(|module| graph(Function::named(module, MAIN)?));
+    let [float, quantized] = graphs;
+    let (float, quantized) = (float?, quantized?);
+    let (float, quantized) = (Evaluator::new(&float)?, Evaluator::new(&quantized)?);
+    let agrees = |sample: &Vec<Tensor>| -> Result<i64, RunError> {
+        Ok(i64::from(decisions(&float.run(sample)?) == decisions(&quantized.run(sample)?)))
+    };
+    let found: Vec<Result<i64, RunError>> = samples.par_iter().map(agrees).collect();
+    Ok(found.into_iter().sum::<Result<i64, RunError>>()?)
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ pub(crate) struct OptionArguments {
     /// How many integers of a sum make one step of the next layer's input [default: free]
     #[arg(long)]
     pub(crate) steps: Option<Steps>,
-    /// Bits of the widest sum that a lookup reads; weights are made smaller where it takes that
+    /// Bits of the widest sum that a lookup reads; weights are made smaller where it takes that, and inspect says what it costs
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1..=16))]
     pub(crate) max_accumulator_bits: Option<u32>,
     /// Keep the K largest weights of each neuron, and no others; narrower sums, and no training to make up for it

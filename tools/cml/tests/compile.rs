@@ -3,6 +3,7 @@
 
 mod support;
 
+use cml_backend::report::Report;
 use cml_dialects::ffi::{parse_module, write_bytecode};
 use cml_passes::pipelines::QUANTIZE;
 use cml_runtime::program::message::Program;
@@ -85,8 +86,19 @@ fn a_search_over_weights_can_be_verified() {
     place.succeed(&format!("verify searched.cml {network}"));
     let found = std::fs::read_to_string(place.path("found.json")).unwrap();
     assert!(found.contains("\"weights\": [") && found.contains("\"weight_limit\": 7"), "{found}");
-    let client = Program::load(&place.path("searched.cml")).unwrap().client.unwrap();
-    assert!(!client.events.is_empty());
+    let program = Program::load(&place.path("searched.cml")).unwrap();
+    assert!(!program.client.as_ref().unwrap().events.is_empty());
+    let report = Report::stored_in(&program).unwrap();
+    let bound = report.accumulator_bound.unwrap();
+    assert!(report.max_accumulator_bits <= 6 && bound.bits == 6, "{bound:?}");
+    assert!(
+        bound.samples > 0 && bound.agree > bound.samples / 2 && bound.agree <= bound.samples,
+        "{bound:?}"
+    );
+    let text = place.succeed("inspect searched.cml");
+    assert!(text.contains("bound on accumulators"), "{text}");
+    let json = place.succeed("inspect searched.cml --json");
+    assert!(json.contains(&format!("\"agree\": {}", bound.agree)), "{json}");
     let unknown = nodes.replace("fc2", "fc9");
     place.write("unknown.json", unknown.into_bytes());
     let compile = format!("compile {network} {calibration} --config unknown.json -o x.cml");

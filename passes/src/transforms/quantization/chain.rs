@@ -1,8 +1,9 @@
-//! Networks in which each product's result goes, element by element, into the next product only.
+//! Networks in which each product's result goes, element by element and in their order, into the next product only.
 
 use super::Weights;
 use cml_runtime::reference::message::{Graph, Node, Op};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayD};
+use std::collections::BTreeMap;
 
 /// A function of one number, with constants for each channel (or one for all).
 #[derive(Clone, Debug, PartialEq)]
@@ -45,11 +46,12 @@ impl Step {
         }
     }
 
-    /// What a node does to one of its inputs; `None` if that is not a function of one number for each element.
-    fn of(graph: &Graph, node: &Node, value: u32, columns: usize) -> Option<Vec<Self>> {
+    /// What a node does to one of its inputs, of this shape; `None` if that is not a function of one number for each element, in
+    /// their order.
+    fn of(graph: &Graph, node: &Node, value: u32, shape: &[u64]) -> Option<Vec<Self>> {
         let other = || {
             let other = node.inputs.iter().find(|input| **input != value)?;
-            constants(graph, *other, columns)
+            constants(graph, *other, shape)
         };
         let is_left = node.inputs.first() == Some(&value);
         let negated = |constants: Vec<f64>| constants.into_iter().map(|constant| -constant).collect();
@@ -68,17 +70,25 @@ impl Step {
             Op::Clip(clip) => Self::Clip(bound(clip.min, f64::NEG_INFINITY), bound(clip.max, f64::INFINITY)),
             Op::Elu(slope) => Self::Elu(slope.alpha.into()),
             Op::Softplus(_) => Self::Softplus,
+            Op::Reshape(_) => return Some(vec![]),
             _ => return None,
         }])
     }
 }
 
-fn constants(graph: &Graph, number: u32, columns: usize) -> Option<Vec<f64>> {
+/// A constant's number for each element of a tensor of this shape, or one for all; `None` where it broadcasts beyond the shape.
+fn constants(graph: &Graph, number: u32, shape: &[u64]) -> Option<Vec<f64>> {
     let node = graph.nodes.get((number as usize).checked_sub(graph.inputs.len())?)?;
     let Some(Op::Constant(tensor)) = &node.op else { return None };
-    let is_row = tensor.floats.len() == columns && tensor.shape.last() == Some(&(columns as u64));
-    let fits = tensor.floats.len() == 1 || is_row;
-    fits.then(|| tensor.floats.iter().map(|value| f64::from(*value)).collect())
+    let floats = || tensor.floats.iter().map(|value| f64::from(*value));
+    let first = shape.len().checked_sub(tensor.shape.len());
+    if tensor.floats.len() == 1 && (first.is_some() || shape.iter().product::<u64>() > 1) {
+        return Some(floats().collect());
+    }
+    let extents = |shape: &[u64]| shape.iter().map(|extent| *extent as usize).collect::<Vec<_>>();
+    let numbers = ArrayD::from_shape_vec(extents(&tensor.shape), floats().collect()).ok()?;
+    first?;
+    Some(numbers.broadcast(extents(shape))?.iter().copied().collect())
 }
 
 /// A product, and what happens to its result until the next one.
@@ -113,17 +123,21 @@ impl Layer {
     }
 }
 
-/// What stands after each product, given the numbers of its input and its result and how many columns it has; `None` where
+/// What stands after each product, given the shapes of values, and the numbers of each product's input and result; `None` where
 /// the products are no chain.
 #[must_use]
-pub fn steps_between(graph: &Graph, products: &[(u32, u32, usize)]) -> Option<Vec<Vec<Step>>> {
+pub fn steps_between(
+    (graph, shapes): (&Graph, &BTreeMap<u32, Vec<u64>>),
+    products: &[(u32, u32)],
+) -> Option<Vec<Vec<Step>>> {
     let mut all = Vec::new();
-    for (index, (_, result, columns)) in products.iter().enumerate() {
-        let next = products.get(index + 1).map(|(input, ..)| *input);
+    for (index, (_, result)) in products.iter().enumerate() {
+        let next = products.get(index + 1).map(|(input, _)| *input);
         let (mut value, mut steps) = (*result, Vec::new());
         while next != Some(value) {
-            let found = only_user(graph, value)
-                .and_then(|(node, number)| Some((Step::of(graph, node, value, *columns)?, number)));
+            let found = only_user(graph, value).and_then(|(node, number)| {
+                Some((Step::of(graph, node, value, shapes.get(&value)?)?, number))
+            });
             match (found, next) {
                 (Some((found, number)), Some(_)) => {
                     steps.extend(found);
@@ -160,7 +174,7 @@ fn only_user(graph: &Graph, value: u32) -> Option<(&Node, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cml_runtime::reference::message::{Clip, Empty, Port, Slope, Tensor};
+    use cml_runtime::reference::message::{Clip, Dims, Empty, Port, Slope, Tensor};
 
     fn node(op: Op, inputs: &[u32]) -> Node {
         Node { name: String::new(), inputs: inputs.to_vec(), op: Some(op) }
@@ -178,6 +192,11 @@ mod tests {
         Graph { inputs: vec![Port::default()], nodes: all, outputs, output_names: vec![] }
     }
 
+    fn steps(graph: &Graph, products: &[(u32, u32)]) -> Option<Vec<Vec<Step>>> {
+        let shapes = (0..graph.nodes.len() as u32 + 1).map(|number| (number, vec![1, 2])).collect();
+        steps_between((graph, &shapes), products)
+    }
+
     #[test]
     fn a_chain_is_the_functions_between_its_products() {
         let nodes = vec![
@@ -187,9 +206,34 @@ mod tests {
             node(Op::Add(Empty {}), &[5, 1]),
             node(Op::Sigmoid(Empty {}), &[6]),
         ];
-        let found = steps_between(&graph(nodes, vec![7]), &[(0, 2, 2), (4, 5, 2)]).unwrap();
+        let found = steps(&graph(nodes, vec![7]), &[(0, 2), (4, 5)]).unwrap();
         let subtract = [Step::Mul(vec![-1.0]), Step::Add(vec![1.0, 2.0]), Step::Relu];
         assert_eq!(found, [subtract.to_vec(), vec![Step::Add(vec![1.0, 2.0])]]);
+    }
+
+    #[test]
+    fn images_are_rows_of_their_elements() {
+        let image = |number: u32, extents: [u64; 4]| (number, extents.to_vec());
+        let bias = Tensor { shape: vec![2, 1, 1], floats: vec![5.0, 7.0], integers: vec![] };
+        let nodes = vec![
+            node(Op::Reshape(Dims { dims: vec![1, 2, 1, 3] }), &[2]),
+            node(Op::Constant(bias), &[]),
+            node(Op::Add(Empty {}), &[3, 4]),
+            node(Op::Reshape(Dims { dims: vec![1, 6] }), &[5]),
+            node(Op::MatMul(Empty {}), &[6, 1]),
+        ];
+        let graph = graph(nodes, vec![7]);
+        let shapes = [
+            (2, vec![1, 6]),
+            image(3, [1, 2, 1, 3]),
+            image(5, [1, 2, 1, 3]),
+            (6, vec![1, 6]),
+            (7, vec![1, 2]),
+        ];
+        let found = steps_between((&graph, &shapes.into()), &[(0, 2), (6, 7)]).unwrap();
+        assert_eq!(found, [vec![Step::Add(vec![5.0, 5.0, 5.0, 7.0, 7.0, 7.0])], vec![]]);
+        // A constant that makes more elements of them is none for each.
+        assert_eq!(constants(&graph, 4, &[6]), None);
     }
 
     #[test]
@@ -197,11 +241,11 @@ mod tests {
         let relu = || node(Op::Relu(Empty {}), &[2]);
         let product = |input| node(Op::MatMul(Empty {}), &[input, 1]);
         let twice = graph(vec![relu(), product(3), node(Op::Add(Empty {}), &[3, 4])], vec![5]);
-        assert_eq!(steps_between(&twice, &[(0, 2, 2), (3, 4, 2)]), None);
+        assert_eq!(steps(&twice, &[(0, 2), (3, 4)]), None);
         let itself = graph(vec![node(Op::Mul(Empty {}), &[2, 2]), product(3)], vec![4]);
-        assert_eq!(steps_between(&itself, &[(0, 2, 2), (3, 4, 2)]), None);
+        assert_eq!(steps(&itself, &[(0, 2), (3, 4)]), None);
         let seen = graph(vec![relu(), product(3)], vec![2, 4]);
-        assert_eq!(steps_between(&seen, &[(0, 2, 2), (3, 4, 2)]), None);
+        assert_eq!(steps(&seen, &[(0, 2), (3, 4)]), None);
     }
 
     #[test]
@@ -226,7 +270,7 @@ mod tests {
                 outputs: vec![1],
                 output_names: vec!["y".to_owned()],
             };
-            let steps = Step::of(&graph, &graph.nodes[0], 0, 6).unwrap();
+            let steps = Step::of(&graph, &graph.nodes[0], 0, &[1, 6]).unwrap();
             let input = Value::floats(&[1, 6], values.to_vec()).unwrap();
             let output = Evaluator::new(&graph).unwrap().run(&[input]).unwrap().remove(0);
             for (x, y) in values.iter().zip(output.as_floats().unwrap()) {

@@ -6,7 +6,7 @@ use super::network::{Network, Product};
 use super::price::Reading;
 use super::rounding::{Rounded, Wanted};
 use super::stride::{Steps, Stride};
-use super::weights;
+use super::{Weights, weights};
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +46,12 @@ pub struct Column {
 }
 
 impl Column {
+    /// To be rounded to integers of at most `limit`.
+    #[must_use]
+    pub fn to_round(&self, limit: i64) -> Wanted<'_> {
+        Wanted { weights: &self.weights, errors: &self.support.errors, limit: limit as f64 }
+    }
+
     /// Numbers of these inputs, as numbers of all inputs.
     #[must_use]
     pub fn spread(&self, numbers: &[f64], inputs: usize) -> Vec<f64> {
@@ -57,7 +63,7 @@ impl Column {
 
 /// Scales relative to the largest weight's, of which the first are within reach of all weights, and the later ones trade
 /// accuracy for narrow sums.
-const FINE: [f64; 29] = {
+pub const FINE: [f64; 29] = {
     let mut scales = [0.0; 29];
     let mut at = 0;
     while at < scales.len() {
@@ -66,13 +72,11 @@ const FINE: [f64; 29] = {
     }
     scales
 };
-const COARSE: [f64; 9] = [1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0, 6.0, 16.0];
+/// See [`FINE`].
+pub const COARSE: [f64; 9] = [1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0, 6.0, 16.0];
 
 /// Scales for rounding of second order, which looks for the best one near each itself.
 const SPARSE: [f64; 7] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4];
-
-/// Weights as small as this count as zero: their scale would leave f32.
-const SMALLEST: f64 = 1e-30;
 
 /// One way to round a column.
 struct Choice {
@@ -186,11 +190,20 @@ pub fn columns(
     rounding: Rounding,
 ) -> Vec<Column> {
     let target = network.target();
-    let float = &target.layers[layer].weights;
+    let sums = (rounding == Rounding::SecondOrder).then(|| &target.sums[layer]);
+    wanted(moments, &target.layers[layer].weights, |input| plan.grids[input].scale, sums)
+}
+
+/// The weights of each column for inputs in steps of these scales; where the float sums are given, refitted to meet them.
+#[must_use]
+pub fn wanted(
+    moments: &Moments,
+    float: &Weights,
+    scale: impl Fn(usize) -> f64 + Sync,
+    sums: Option<&Array2<f64>>,
+) -> Vec<Column> {
     let count = float.columns();
-    let scaled = |input: usize, column: usize| {
-        f64::from(float.values[input * count + column]) * plan.grids[input].scale
-    };
+    let scaled = |input: usize, column: usize| f64::from(float.values[input * count + column]) * scale(input);
     let inputs = |column: usize| -> Vec<usize> {
         (0..float.inputs()).filter(|input| scaled(*input, column) != 0.0).collect()
     };
@@ -202,12 +215,10 @@ pub fn columns(
     let of = |column: usize| {
         let support = supports[&inputs(column)].clone();
         let weights: Vec<f64> = support.inputs.iter().map(|input| scaled(*input, column)).collect();
-        let weights = match rounding {
-            Rounding::Nearest => weights,
-            // The inputs' offsets are constants, so that the covariance with the float sums is all that counts.
-            Rounding::SecondOrder => {
-                support.refit(&weights, &moments.with(&target.sums[layer].column(column)))
-            }
+        // The inputs' offsets are constants, so that the covariance with the float sums is all that counts.
+        let weights = match sums {
+            None => weights,
+            Some(sums) => support.refit(&weights, &moments.with(&sums.column(column))),
         };
         Column { support, weights }
     };
@@ -218,10 +229,10 @@ pub fn columns(
 #[must_use]
 pub fn roundings(column: &Column, limit: i64, (rounding, stride): (Rounding, Stride)) -> Vec<Rounded> {
     let largest = column.weights.iter().fold(0.0, |largest: f64, weight| largest.max(weight.abs()));
-    if largest < SMALLEST {
+    if largest < weights::SMALLEST {
         return Vec::new();
     }
-    let wanted = Wanted { weights: &column.weights, errors: &column.support.errors, limit: limit as f64 };
+    let wanted = column.to_round(limit);
     let largest = largest / limit as f64;
     let factors = if rounding == Rounding::Nearest { &FINE[..] } else { &SPARSE[..] };
     let mut scales: Vec<f64> =

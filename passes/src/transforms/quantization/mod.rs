@@ -10,9 +10,12 @@ pub mod layers;
 pub mod moments;
 pub mod network;
 pub mod price;
+pub mod products;
+pub mod reach;
 pub mod rounding;
 pub mod scores;
 pub mod search;
+pub mod separately;
 pub mod stride;
 pub mod target;
 pub mod unfired;
@@ -78,6 +81,17 @@ pub struct ProductQuantizers {
     pub unfired: Vec<(usize, i64)>,
 }
 
+/// How much is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Quantizers reach from the smallest to the largest value.
+    Fast,
+    /// A search over scales and sums.
+    Normal,
+    /// Weights are refitted and rounded by the error of their sums; in a chain integer weights are searched as well.
+    Thorough,
+}
+
 /// The constant weights of a product.
 pub struct Weights {
     /// As in the IR: `[inputs, columns]`, or `[inputs]`.
@@ -121,6 +135,12 @@ impl Weights {
         self.shape.get(1).map_or(1, |extent| *extent as usize)
     }
 
+    /// See [`is_mean`].
+    #[must_use]
+    pub fn is_mean(&self) -> bool {
+        is_mean(&self.shape, &self.values)
+    }
+
     /// `scales[i] * w` for each weight, the scales being one for all inputs, or one for each.
     ///
     /// # Errors
@@ -144,6 +164,22 @@ impl Weights {
             }
         }
     }
+}
+
+/// Whether weights of this shape make each sum the mean of some inputs, as pooling has it: `1/k` times each of at most `k`, and of
+/// two at least in one sum. That is no neuron: there is nothing to prune, and integers of one bit beside the sign say it exactly.
+#[must_use]
+pub fn is_mean(shape: &[u64], weights: &[f32]) -> bool {
+    let columns = if shape.len() < 2 { 1 } else { shape[shape.len() - 1] as usize };
+    let own = |column: usize| weights.iter().skip(column).step_by(columns).filter(|weight| **weight != 0.0);
+    let mean = |column: usize| {
+        let of = own(column).next().map_or(0.0, |weight| weight.recip().round());
+        of >= 2.0 && own(column).count() as f32 <= of && own(column).all(|weight| *weight == 1.0 / of)
+    };
+    shape.len() <= 2
+        && columns > 0
+        && (0..columns).all(mean)
+        && (0..columns).any(|column| own(column).count() > 1)
 }
 
 impl ProductQuantizers {
@@ -397,6 +433,23 @@ mod tests {
             integers: vec![],
             unfired: vec![],
         }
+    }
+
+    #[test]
+    fn means_are_told_from_neurons() {
+        let is_mean = |shape: [u64; 2], values: &[f32]| {
+            Weights { shape: shape.to_vec(), values: values.to_vec() }.is_mean()
+        };
+        assert!(is_mean([4, 2], &[0.5, 0.0, 0.5, 0.0, 0.0, 0.5, 0.0, 0.5]));
+        // At a border zeros may count, or not.
+        assert!(is_mean([3, 2], &[1.0 / 3.0, 0.0, 1.0 / 3.0, 0.5, 0.0, 0.5]));
+        assert!(!is_mean([2, 2], &[0.5, 0.5, 0.5, -0.5]));
+        assert!(!is_mean([2, 2], &[1.0, 0.0, 0.0, 1.0]));
+        assert!(!is_mean([3, 1], &[0.5, 0.5, 0.5]));
+        assert!(!is_mean([2, 2], &[0.5, 0.0, 0.5, 0.0]));
+        assert!(!is_mean([2, 1], &[0.5, 0.25]));
+        // One weight alone is a factor.
+        assert!(!is_mean([2, 2], &[0.5, 0.0, 0.0, 0.5]));
     }
 
     #[test]

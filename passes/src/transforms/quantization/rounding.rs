@@ -65,9 +65,7 @@ impl Wanted<'_> {
     /// Each weight rounded for itself.
     #[must_use]
     pub fn nearest(&self, scale: f64) -> Rounded {
-        let integers: Vec<f64> = self.weights.iter().map(|weight| self.step(weight / scale)).collect();
-        let error = self.error(&integers, scale);
-        Rounded { integers, scale, error }
+        self.of_integers(self.weights.iter().map(|weight| self.step(weight / scale)).collect(), scale)
     }
 
     /// Each weight rounded so that it makes up for what the ones before it lost, and then one by one as long as that helps,
@@ -83,6 +81,19 @@ impl Wanted<'_> {
         let scale = stride.nearest(self.best_scale(&integers, scale));
         self.descend(&mut integers, scale);
         let scale = stride.nearest(self.best_scale(&integers, scale));
+        self.of_integers(integers, scale)
+    }
+
+    /// Given integers at the scale that is best for them; at `scale` where there is none above 0.
+    #[must_use]
+    pub fn with_best_scale(&self, integers: Vec<f64>, scale: f64) -> Rounded {
+        let scale = self.best_scale(&integers, scale);
+        self.of_integers(integers, scale)
+    }
+
+    /// Given integers.
+    #[must_use]
+    pub fn of_integers(&self, integers: Vec<f64>, scale: f64) -> Rounded {
         let error = self.error(&integers, scale);
         Rounded { integers, scale, error }
     }

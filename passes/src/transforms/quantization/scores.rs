@@ -1,5 +1,6 @@
 //! How much it matters where the outputs of a network, read as scores of classes, go.
 
+use cml_runtime::reference::Value;
 use ndarray::{Array2, ArrayView1};
 
 /// Rows of scores without their mean over the classes; a single score stays.
@@ -55,6 +56,24 @@ pub fn agreement(scores: &Array2<f64>, wanted: &Array2<f64>) -> f64 {
     same as f64 / scores.nrows().max(1) as f64
 }
 
+/// What a network's outputs decide: the index of the largest number of each row, the sign where there is one number; integers
+/// are decisions themselves.
+#[must_use]
+pub fn decisions(outputs: &[Value]) -> Vec<i64> {
+    let of = |output: &Value| -> Vec<i64> {
+        if let Some(integers) = output.as_integers() {
+            return integers.iter().copied().collect();
+        }
+        let values: Vec<f64> =
+            output.as_floats().into_iter().flatten().map(|value| f64::from(*value)).collect();
+        match output.shape().last() {
+            None | Some(0 | 1) => values.iter().map(|value| i64::from(*value > 0.0)).collect(),
+            Some(width) => values.chunks(*width).map(|row| largest(&ArrayView1::from(row)) as i64).collect(),
+        }
+    };
+    outputs.iter().flat_map(of).collect()
+}
+
 /// The first of the largest.
 fn largest(row: &ArrayView1<'_, f64>) -> usize {
     (0..row.len()).rev().max_by(|i, j| row[*i].total_cmp(&row[*j])).unwrap_or(0)
@@ -72,6 +91,14 @@ mod tests {
         let [near, far] = [0, 1].map(|row| importance(&scores.row(row), margin));
         assert!(near > 0.99 && far < 0.4, "{near} {far}");
         assert_eq!(importance(&array![5.0].view(), margin), 1.0);
+    }
+
+    #[test]
+    fn outputs_decide_by_their_largest_number_or_their_sign() {
+        let rows = Value::floats(&[2, 3], vec![0.0, 2.0, 2.0, -1.0, -3.0, -2.0]).unwrap();
+        let one = Value::floats(&[1, 1], vec![-0.5]).unwrap();
+        let class = Value::integers(&[1], vec![7]).unwrap();
+        assert_eq!(decisions(&[rows, one, class]), [1, 0, 0, 7]);
     }
 
     #[test]

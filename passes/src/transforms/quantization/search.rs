@@ -168,12 +168,18 @@ fn hidden_grids(target: &Target<'_>, layer: usize, levels: i64, clip: bool) -> V
     (0..target.inputs[layer].ncols()).into_par_iter().map(grid).collect()
 }
 
+/// Whether a chain is small enough to look at as many rows as tell something.
+#[must_use]
+pub fn is_small(layers: &[Layer], rounding: Rounding) -> bool {
+    MOST_WORK / work(layers, rounding) >= FEWEST_ROWS
+}
+
 /// Multiplications of the search for one row, about.
 fn work(layers: &[Layer], rounding: Rounding) -> f64 {
-    let sizes: Vec<f64> =
-        layers.iter().map(|layer| (layer.weights.inputs() * layer.weights.columns()) as f64).collect();
+    let size = |layer: &Layer| layer.weights.values.iter().filter(|weight| **weight != 0.0).count() as f64;
+    let sizes: Vec<f64> = layers.iter().map(size).collect();
     let of_layer = |(index, layer): (usize, &Layer)| {
-        let own = layer.weights.inputs() as f64;
+        let own = sizes[index] / layer.weights.columns().max(1) as f64;
         let weights = if rounding == Rounding::SecondOrder { 2.0 * own } else { 0.0 };
         let next = layers.get(index + 1).map_or(0, |next| next.weights.columns()) as f64;
         let later: f64 = sizes.iter().skip(index + 2).sum();

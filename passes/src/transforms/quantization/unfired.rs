@@ -87,7 +87,9 @@ pub fn constant_steps<'c>(
     Ok(observe(main, &inputs, samples)?.iter().map(of_features).collect())
 }
 
-fn of_features(observed: &Observed) -> Vec<(usize, i64)> {
+/// Features that are on one step, and which.
+#[must_use]
+pub fn of_features(observed: &Observed) -> Vec<(usize, i64)> {
     let constant = |(feature, values): (usize, &Vec<f32>)| {
         let first = *values.first()?;
         values.iter().all(|value| *value == first).then_some((feature, first as i64))
@@ -112,16 +114,8 @@ fn prove<'c>(
     declared: &BTreeMap<String, DeclaredRange>,
     limit: u64,
 ) -> Result<Vec<Vec<usize>>, PassError> {
-    let copy = copy_of(module)?;
+    let copy = server_copy(context, module)?;
     let root = module_op(&copy);
-    for product in products(Function::named(root, MAIN)?) {
-        if let Some(quantizers) = ProductQuantizers::read(product)? {
-            ProductQuantizers { unfired: Vec::new(), ..quantizers }.write(context, product);
-        }
-    }
-    insert(context, root, &[])?;
-    NnToQnn::new(&[]).map_err(|_| expected(root, "a pass without options"))?.run(context, root)?;
-    SplitClientServer::new(&[]).map_err(|_| expected(root, "a pass without options"))?.run(context, root)?;
     let ranges = server_ranges(root, &input_ranges(root, declared)?, limit)?;
     let server = Function::named(root, SERVER)?;
     let mut found = Vec::new();
@@ -137,12 +131,53 @@ fn prove<'c>(
     Ok(found)
 }
 
+/// The module as integers, client and server apart, with no input made constant because it was observed to be.
+///
+/// # Errors
+/// [`PassError`] for a network that cannot be lowered.
+pub fn server_copy<'c>(context: &'c Context, module: OperationRef<'c, '_>) -> Result<Module<'c>, PassError> {
+    let copy = copy_of(module)?;
+    let root = module_op(&copy);
+    for product in products(Function::named(root, MAIN)?) {
+        if let Some(quantizers) = ProductQuantizers::read(product)? {
+            ProductQuantizers { unfired: Vec::new(), ..quantizers }.write(context, product);
+        }
+    }
+    insert(context, root, &[])?;
+    NnToQnn::new(&[]).map_err(|_| expected(root, "a pass without options"))?.run(context, root)?;
+    SplitClientServer::new(&[]).map_err(|_| expected(root, "a pass without options"))?.run(context, root)?;
+    Ok(copy)
+}
+
+/// The steps of the inputs of the `number`-th product of `@main` on all samples, in the network with its quantizers.
+///
+/// # Errors
+/// [`PassError`]
+pub fn steps_on<'c>(
+    context: &'c Context,
+    module: OperationRef<'c, '_>,
+    number: usize,
+    samples: &[Vec<Tensor>],
+) -> Result<Observed, PassError> {
+    let copy = copy_of(module)?;
+    insert(context, module_op(&copy), &[])?;
+    let main = Function::named(module_op(&copy), MAIN)?;
+    let product = products(main).into_iter().nth(number);
+    let product = product.ok_or_else(|| expected(main.op, "as many products as before"))?;
+    let observed = observe(main, &[operand(product, 0)?], samples)?.into_iter().next();
+    Ok(observed.ok_or_else(|| expected(main.op, "values of the product's input"))?)
+}
+
 /// The matrix products of a function: inserting quantizers and lowering keep their number and their order.
 pub fn products<'c, 'a>(main: Function<'c, 'a>) -> Vec<OperationRef<'c, 'a>> {
     main.ops().into_iter().filter(|op| op_name(*op) == "nn.matmul").collect()
 }
 
-fn copy_of<'c>(module: OperationRef<'c, '_>) -> Result<Module<'c>, PassError> {
+/// A copy of the module.
+///
+/// # Errors
+/// [`PassError`] for what is no module.
+pub fn copy_of<'c>(module: OperationRef<'c, '_>) -> Result<Module<'c>, PassError> {
     let copy = Module::from_operation(Operation::clone(&module));
     Ok(copy.ok_or_else(|| expected(module, "to be a module"))?)
 }

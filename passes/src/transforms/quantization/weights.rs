@@ -1,7 +1,7 @@
 //! How far apart the integer weights of a column lie.
 
 /// Weights as small as this count as zero: their scale would leave f32.
-const SMALLEST: f64 = 1e-30;
+pub const SMALLEST: f64 = 1e-30;
 
 /// The largest magnitude becomes `limit`. Weights that are all zero get scale 1.
 #[must_use]
@@ -52,7 +52,7 @@ pub fn step(weight: f64, scale: f64, limit: i64) -> f64 {
 }
 
 /// Integer weights whose magnitudes sum to `most` at most: the nearest ones where that holds, else those of the nearest weights
-/// within the bound, rounded towards 0.
+/// within the bound, rounded towards 0, and what that leaves of the bound given to those that lost most.
 ///
 /// # Source
 /// The projection onto a ball of the 1-norm: Duchi et al. 2008 (Efficient projections onto the l1-ball for learning in high
@@ -78,8 +78,19 @@ pub fn bounded(weights: &[f32], scale: f64, (limit, most): (i64, i64)) -> Vec<i6
             threshold = next;
         }
     }
-    let shrink = |weight: &f64| (weight.abs() - threshold.max(0.0)).max(0.0).copysign(*weight).trunc() as i64;
-    clipped.iter().map(shrink).collect()
+    let shrunk: Vec<f64> =
+        clipped.iter().map(|weight| (weight.abs() - threshold.max(0.0)).max(0.0)).collect();
+    let mut found: Vec<i64> = shrunk.iter().map(|magnitude| magnitude.trunc() as i64).collect();
+    let room = most - found.iter().sum::<i64>();
+    let mut lost: Vec<usize> = (0..shrunk.len()).filter(|at| shrunk[*at].fract() > 0.0).collect();
+    // Stable: of equal ones the first get it.
+    lost.sort_by(|one, other| shrunk[*other].fract().total_cmp(&shrunk[*one].fract()));
+    lost.into_iter().take(usize::try_from(room).unwrap_or(0)).for_each(|at| found[at] += 1);
+    found
+        .iter()
+        .zip(&clipped)
+        .map(|(magnitude, weight)| if *weight < 0.0 { -magnitude } else { *magnitude })
+        .collect()
 }
 
 #[cfg(test)]
@@ -121,6 +132,11 @@ mod tests {
     fn zeros_have_a_scale_that_divides() {
         assert_eq!(least_squares_scale(&[0.0, -0.0], 3), 1.0);
         assert_eq!(least_squares_scale(&[], 3), 1.0);
+    }
+
+    #[test]
+    fn what_equal_weights_may_sum_to_goes_to_the_first() {
+        assert_eq!(bounded(&[1.0, -1.0, 1.0, 1.0], 0.25, (3, 2)), [1, -1, 0, 0]);
     }
 
     #[test]

@@ -89,9 +89,9 @@ pub(crate) enum Granularity {
 pub(crate) enum Effort {
     /// From the smallest to the largest value
     Fast,
-    /// Search over scales by the network's outputs
+    /// Search over scales: by the outputs of a chain of layers, else layer by layer
     Normal,
-    /// Search over integer weights as well
+    /// Weights refitted and rounded by the error of their sums as well, and in a chain of layers searched one by one
     Thorough,
 }
 

@@ -10,6 +10,9 @@ use super::scores::centred;
 use super::target::Target;
 use ndarray::{Array1, Array2, ArrayView1};
 
+/// Of a column with fewer weights than this share, as a convolution has, sums are made weight by weight.
+const FEW: usize = 8;
+
 /// One product: `scale * accumulator + shift`, for each column.
 #[derive(Clone, Debug)]
 pub struct Product {
@@ -161,7 +164,16 @@ impl<'n> Network<'n> {
                 sums.scaled_add(*by, &self.steps[layer].column(*input));
                 sums
             }
-            Integers::All(integers) => self.steps[layer].dot(&ArrayView1::from(integers)),
+            Integers::All(integers) => {
+                let live: Vec<usize> = (0..integers.len()).filter(|input| integers[*input] != 0.0).collect();
+                if live.len() * FEW > integers.len() {
+                    return self.steps[layer].dot(&ArrayView1::from(integers));
+                }
+                let mut sums = Array1::zeros(self.steps[layer].nrows());
+                live.into_iter()
+                    .for_each(|input| sums.scaled_add(integers[input], &self.steps[layer].column(input)));
+                sums
+            }
         }
     }
 
