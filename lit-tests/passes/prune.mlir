@@ -35,6 +35,22 @@ module {
 
 // -----
 
+// The mean of a window, as pooling has it, is no neuron.
+// CHECK-LABEL: module attributes {cml.pruned_nodes = ["dense"], cml.pruned_weights = [array<i64: 2, 2, 2>]}
+// CHECK:         dense<5.000000e-01> : tensor<2x1xf32>
+module {
+  func.func @main(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
+    %w = nn.constant dense<0.5> : tensor<2x1xf32>
+    %v = nn.constant dense<[[1.0, 2.0]]> : tensor<1x2xf32>
+    %y = nn.matmul %x, %w : tensor<1x2xf32>, tensor<2x1xf32> -> tensor<1x1xf32>
+    %h = nn.relu %y : tensor<1x1xf32>
+    %z = nn.matmul %h, %v : tensor<1x1xf32>, tensor<1x2xf32> -> tensor<1x2xf32> loc("dense")
+    return %z : tensor<1x2xf32>
+  }
+}
+
+// -----
+
 // Weights that the network quantizes itself stay as they are.
 // CHECK-LABEL: module attributes {cml.pruned_nodes = [], cml.pruned_weights = []}
 // CHECK:         dense<{{\[}}[5.000000e-01, -5.000000e-01], [1.000000e+00, 5.000000e-01]]>

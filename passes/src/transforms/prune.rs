@@ -7,11 +7,14 @@
 //! A sum of fewer products is narrower, and what it is looked up with cheaper. Of weights of one magnitude the first inputs'
 //! stay. The network is not trained again: what it loses must be looked at.
 //!
+//! The mean of a window, as pooling has it, is no neuron: it stays.
+//!
 //! Requires: `cml-decompose-gemm` ran. Guarantees: no column of constant weights of an `nn.matmul` has more than `keep` weights
-//! that are not 0; what was 0 stays 0. Weights that come out of a quantizer of the network stay as they are: it was trained
+//! that are not 0, means aside; what was 0 stays 0. Weights that come out of a quantizer of the network stay as they are: it was trained
 //! with them. Without `keep` nothing changes. A neuron that nothing reads any more, or that became constant, leaves the program
 //! where `@server` becomes linear maps and lookups: neither has a lookup there.
 
+use super::quantization::is_mean;
 use super::rewrite::Replacement;
 use crate::framework::{Message, Pass, PassError, PassInfo, PassOption, Preserves, parse, tell};
 use cml_dialects::ffi::set_attribute;
@@ -42,7 +45,7 @@ impl Pass for Prune {
         name: "cml-prune",
         summary: "Keep the largest weights of each neuron",
         description: "Sets all but the `keep` weights of largest magnitude of each column of constant weights of an \
-                      `nn.matmul` to 0; of equal ones the first stay. Weights that come out of a quantizer of the network \
+                      `nn.matmul` to 0; of equal ones the first stay. Means of windows, and weights that come out of a quantizer of the network \
                       stay as they are. Without `keep` nothing changes.",
         options: &[PassOption {
             name: "keep",
@@ -90,13 +93,16 @@ impl Pass for Prune {
     }
 }
 
-/// `None` for weights that are no constant.
+/// `None` for weights that are no constant, and for means.
 fn prune<'c>(
     context: &'c Context,
     product: OperationRef<'c, '_>,
     keep: usize,
 ) -> Result<Option<Pruned>, PassError> {
     let Some((shape, mut weights)) = constant_floats(operand(product, 1)?) else { return Ok(None) };
+    if is_mean(&shape, &weights) {
+        return Ok(None);
+    }
     // A vector has one column; a stack of matrices is one after the other.
     let columns = if shape.len() < 2 { 1 } else { shape[shape.len() - 1] as usize };
     let inputs = shape[shape.len().saturating_sub(2)] as usize;

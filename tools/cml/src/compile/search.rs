@@ -17,7 +17,7 @@ use cml_passes::bits::{
 };
 use cml_passes::framework::semantics::Meaning;
 use cml_passes::transforms::calibrate::is_chain;
-use cml_passes::transforms::quantization::values_after_products;
+use cml_passes::transforms::quantization::{Weights, values_after_products};
 use cml_runtime::output::print;
 use cml_runtime::reference::Value;
 use std::collections::BTreeMap;
@@ -82,8 +82,9 @@ pub(super) fn search(
 
 /// What a network has to choose.
 struct Layers {
-    /// Its products, in order: the node, and where the bits of its inputs and of its weights are in a point.
-    products: Vec<(String, usize, usize)>,
+    /// Its products, in order: the node, and where the bits of its inputs and of its weights are in a point. The weights of a mean
+    /// have none.
+    products: Vec<(String, usize, Option<usize>)>,
     /// Ways to look for scales.
     variants: Vec<(Effort, Steps)>,
     space: Space,
@@ -139,12 +140,13 @@ fn read(model: &Path, settings: &Settings, arguments: &SearchArguments) -> Resul
     })
 }
 
-/// What is given is not searched, nor what finds the same: layers that are quantized one by one have one way.
+/// What is given is not searched, nor what finds the same: layers with one quantizer per tensor have one way, and steps follow
+/// in chains.
 fn variants(given: &Options, is_chain: bool) -> Vec<(Effort, Steps)> {
-    let is_whole = is_chain && given.granularity != Some(Granularity::Tensor);
-    let efforts = if is_whole { vec![Effort::Normal, Effort::Thorough] } else { vec![Effort::Normal] };
+    let per_channel = given.granularity != Some(Granularity::Tensor);
+    let efforts = if per_channel { vec![Effort::Normal, Effort::Thorough] } else { vec![Effort::Normal] };
     let efforts = given.effort.map_or(efforts, |effort| vec![effort]);
-    let either = if is_whole && efforts != [Effort::Fast] {
+    let either = if is_chain && per_channel && efforts != [Effort::Fast] {
         vec![Steps::Free, Steps::PowerOfTwo]
     } else {
         vec![Steps::Free]
@@ -157,7 +159,7 @@ fn layers(compiler: &Compiler<'_>, variants: Vec<(Effort, Steps)>) -> Result<Lay
     let hidden = values_after_products(Function::named(module_op(compiler.module()), MAIN)?)?;
     let mut kinds = Vec::new();
     let mut place_of_value = BTreeMap::new();
-    let mut found: Vec<(String, usize, usize)> = Vec::new();
+    let mut found: Vec<(String, usize, Option<usize>)> = Vec::new();
     for product in products(compiler.module())? {
         let (name, value) = (node_name(product), key(operand(product, 0)?));
         // Configurations name nodes: those of one name have the same bits.
@@ -169,9 +171,12 @@ fn layers(compiler: &Compiler<'_>, variants: Vec<(Effort, Steps)>) -> Result<Lay
             kinds.len() - 1
         });
         place_of_value.insert(value, inputs);
-        let weights = same.map(|(_, weights)| weights).unwrap_or_else(|| {
-            kinds.push(Kind::Weights);
-            kinds.len() - 1
+        let is_mean = Weights::of(product).is_ok_and(|weights| weights.is_mean());
+        let weights = same.and_then(|(_, weights)| weights).or_else(|| {
+            (!is_mean).then(|| {
+                kinds.push(Kind::Weights);
+                kinds.len() - 1
+            })
         });
         found.push((name, inputs, weights));
     }
@@ -207,9 +212,9 @@ struct Candidates<'a> {
 
 impl Candidates<'_> {
     fn options(&self, point: &Point) -> Options {
-        let of = |(node, inputs, weights): &(String, usize, usize)| {
-            let bits = |at: usize| Some(point.bits[at]);
-            (node.clone(), NodeBits { inputs: bits(*inputs), weights: bits(*weights) })
+        let of = |(node, inputs, weights): &(String, usize, Option<usize>)| {
+            let bits = |at: usize| point.bits[at];
+            (node.clone(), NodeBits { inputs: Some(bits(*inputs)), weights: weights.map(bits) })
         };
         let (effort, steps) = self.layers.variants[point.variant];
         Options {
@@ -303,8 +308,9 @@ fn described(trial: &Trial) -> String {
 impl Layers {
     /// Bits of inputs and weights of each product.
     fn bits(&self, point: &Point) -> String {
-        let of = |(_, inputs, weights): &(String, usize, usize)| {
-            format!("{}/{}", point.bits[*inputs], point.bits[*weights])
+        let of = |(_, inputs, weights): &(String, usize, Option<usize>)| {
+            let weights = weights.map_or("-".to_owned(), |weights| point.bits[weights].to_string());
+            format!("{}/{weights}", point.bits[*inputs])
         };
         let (effort, steps) = self.variants[point.variant];
         let steps = (steps != Steps::Free).then(|| steps.name().to_owned());
@@ -372,7 +378,8 @@ mod tests {
     fn what_finds_the_same_is_looked_at_once() {
         let given = Options::default();
         assert_eq!(variants(&given, true).len(), 4);
-        assert_eq!(variants(&given, false), [(Effort::Normal, Steps::Free)]);
+        let either = [(Effort::Normal, Steps::Free), (Effort::Thorough, Steps::Free)];
+        assert_eq!(variants(&given, false), either);
         let tensor = Options { granularity: Some(Granularity::Tensor), ..Options::default() };
         assert_eq!(variants(&tensor, true), [(Effort::Normal, Steps::Free)]);
         let fast = Options { effort: Some(Effort::Fast), ..Options::default() };
