@@ -35,7 +35,7 @@ impl Pipeline {
     }
 }
 
-/// Simplify a float network: constants, batch normalization, Gemm.
+/// Simplify a float network: constants, batch normalization, Gemm, pruning if asked for, products in a row.
 pub const SIMPLIFY: Pipeline = Pipeline {
     name: "cml-simplify-nn",
     summary: "Simplify a float network",
@@ -44,6 +44,8 @@ pub const SIMPLIFY: Pipeline = Pipeline {
         "cml-fold-batch-norm",
         "cml-decompose-gemm",
         "cml-fold-constants",
+        "cml-prune",
+        "cml-fold-products",
         "canonicalize",
         "cse",
     ],
@@ -53,7 +55,7 @@ pub const SIMPLIFY: Pipeline = Pipeline {
 pub const QUANTIZE: Pipeline = Pipeline {
     name: "cml-quantize",
     summary: "Quantize a float network after training",
-    passes: &["cml-prune", "cml-calibrate", "cml-insert-quantizers", "canonicalize", "cse"],
+    passes: &["cml-calibrate", "cml-insert-quantizers", "canonicalize", "cse"],
 };
 
 /// Quantized integers, client and server apart.

@@ -198,6 +198,7 @@ passes! {
     crate::transforms::fold_batch_norm::FoldBatchNorm,
     crate::transforms::decompose_gemm::DecomposeGemm,
     crate::transforms::prune::Prune,
+    crate::transforms::fold_products::FoldProducts,
     crate::transforms::calibrate::Calibrate,
     crate::transforms::insert_quantizers::InsertQuantizers,
     crate::conversions::nn_to_qnn::NnToQnn,

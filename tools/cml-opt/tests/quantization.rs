@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 use cml_dialects::interpret::graph;
-use cml_dialects::ir::{Function, module_op, op_name};
-use cml_dialects::nn;
+use cml_dialects::ir::{Attributes, Function, module_op, op_name};
+use cml_dialects::{nn, qnn};
 use cml_frontend::{ImportOptions, import};
 use cml_passes::pipelines;
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::reference::message::Graph;
 use cml_runtime::reference::{Evaluator, Value};
+use melior::Context;
+use melior::ir::{Module, OperationRef};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -30,16 +32,8 @@ fn quantized(network: &str, options: &str) -> Graph {
 
 /// Another training of a network.
 fn quantized_file(model: &Path, network: &str, options: &str) -> Graph {
-    cml_passes::register();
-    cml_passes::set_check_semantics(true);
     let context = cml_dialects::context();
-    let imported = import(model, &ImportOptions::default()).unwrap();
-    let mut module = imported.build(&context).unwrap();
-    let samples = array(network, "calibration");
-    let calibrate = [("cml-calibrate", format!("calibration={samples} {options}"))];
-    for text in [pipelines::SIMPLIFY.text(), pipelines::QUANTIZE.text_with(&calibrate)] {
-        pipelines::run(&context, &mut module, &text).unwrap();
-    }
+    let module = quantized_module(&context, model, network, options);
     let main = Function::named(module_op(&module), nn::MAIN).unwrap();
     let count = |name: &str| main.ops().into_iter().filter(|op| op_name(*op) == name).count();
     assert_eq!(
@@ -50,6 +44,35 @@ fn quantized_file(model: &Path, network: &str, options: &str) -> Graph {
     graph(main).unwrap()
 }
 
+fn quantized_module<'c>(context: &'c Context, model: &Path, network: &str, options: &str) -> Module<'c> {
+    cml_passes::register();
+    cml_passes::set_check_semantics(true);
+    let imported = import(model, &ImportOptions::default()).unwrap();
+    let mut module = imported.build(context).unwrap();
+    let samples = array(network, "calibration");
+    let calibrate = [("cml-calibrate", format!("calibration={samples} {options}"))];
+    for text in [pipelines::SIMPLIFY.text(), pipelines::QUANTIZE.text_with(&calibrate)] {
+        pipelines::run(context, &mut module, &text).unwrap();
+    }
+    module
+}
+
+/// Of the sums that a lookup reads, all but the last product's: how many integers the widest can be, proved.
+fn widest(network: &str, options: &str) -> i64 {
+    let context = cml_dialects::context();
+    let mut module = quantized_module(&context, &folder(network).join("model.onnx"), network, options);
+    let lower = format!("{},cml-infer-ranges", pipelines::TO_QNN.text());
+    pipelines::run(&context, &mut module, &lower).unwrap();
+    let mut products = Function::named(module_op(&module), qnn::SERVER).unwrap().ops();
+    products.retain(|op| op_name(*op) == "qnn.matmul");
+    products.pop();
+    let widest = |op: &OperationRef<'_, '_>| {
+        let [lows, highs] = ["lows", "highs"].map(|name| Attributes(*op).i64_array(name).unwrap());
+        lows.iter().zip(highs).map(|(low, high)| high - low + 1).max().unwrap()
+    };
+    products.iter().map(widest).max().unwrap()
+}
+
 /// Share of the test samples whose largest output is that of their label.
 fn accuracy(network: &str, graph: &Graph) -> f64 {
     let inputs = array(network, "x_test").load_floats().unwrap();
@@ -57,7 +80,8 @@ fn accuracy(network: &str, graph: &Graph) -> f64 {
     let evaluator = Evaluator::new(graph).unwrap();
     let rows: Vec<_> = inputs.outer_iter().zip(&labels).collect();
     let right = rows.par_iter().filter(|(row, label)| {
-        let sample = Value::floats(&[1, row.len()], row.iter().copied().collect()).unwrap();
+        let shape: Vec<usize> = [1].into_iter().chain(row.shape().iter().copied()).collect();
+        let sample = Value::floats(&shape, row.iter().copied().collect()).unwrap();
         let output = evaluator.run(&[sample]).unwrap().remove(0);
         let logits: Vec<f32> = output.as_floats().unwrap().iter().copied().collect();
         let largest = (0..logits.len()).rev().max_by(|i, j| logits[*i].total_cmp(&logits[*j]));
@@ -109,6 +133,32 @@ fn many_bits_are_as_accurate_as_floats() {
     for (float, found) in float.into_iter().zip(found) {
         assert!((found - float).abs() <= 0.01, "{found} {float}");
     }
+}
+
+/// Convolution, pooling and a dense layer are a chain of two products.
+#[test]
+fn convolutions_are_searched_as_dense_layers_are() {
+    let of = |options: &str| accuracy("digits_cnn", &quantized("digits_cnn", options));
+    let [normal, thorough] = ["normal", "thorough"].map(|effort| of(&format!("effort={effort}")));
+    println!("digits_cnn {normal} {thorough}");
+    assert!(normal >= 0.93 && thorough >= 0.942, "{normal} {thorough}");
+}
+
+#[test]
+fn a_bound_on_accumulators_leaves_decisions() {
+    let cases = [
+        ("digits_cnn", "", 6, 0.93),
+        ("digits_cnn", "effort=fast", 6, 0.91),
+        ("digits_mlp", "granularity=tensor", 6, 0.89),
+        ("digits_mlp", "effort=fast", 6, 0.85),
+        ("simple100", "effort=fast", 6, 0.74),
+    ];
+    cases.into_par_iter().for_each(|(network, options, bits, floor)| {
+        let options = format!("{options} accumulator-bits={bits}");
+        let (found, widest) = (accuracy(network, &quantized(network, &options)), widest(network, &options));
+        println!("{network} {options}: {found:.3}, at most {widest} integers");
+        assert!(found >= floor && widest <= 1 << bits, "{network} {options}: {found} {widest}");
+    });
 }
 
 #[test]

@@ -69,6 +69,28 @@ fn pruned_neurons_have_few_weights_and_dead_ones_no_lookup() {
     assert!(outcome.contains("equal to quantized  20 of 20"), "{outcome}");
 }
 
+/// Pooling stays: it has no neurons. Each output reads three means of four values.
+#[test]
+fn means_of_windows_are_not_pruned() {
+    let place = Place::new();
+    let network = model("digits_cnn");
+    place.succeed(&format!(
+        "compile {network} --calibration {}:calibration --prune 3 -o pruned.cml",
+        data("digits_cnn")
+    ));
+    let program = Program::load(&place.path("pruned.cml")).unwrap();
+    let report = Report::stored_in(&program).unwrap();
+    let counts: Vec<_> = report.pruned.iter().map(|found| (found.before, found.after)).collect();
+    assert_eq!(counts, [(1296, 432), (360, 30)], "{:?}", report.pruned);
+    let products = weights(&program);
+    let [_, (rows, columns, values)] = &products[..] else { panic!("{} products", products.len()) };
+    for column in 0..*columns {
+        let live = values.iter().skip(column).step_by(*columns).filter(|weight| **weight != 0).count();
+        assert!(*rows == 144 && live <= 12, "{live} of {rows}");
+    }
+    assert!(report.lookups_per_inference <= 144);
+}
+
 #[test]
 fn a_network_with_its_own_quantizers_is_not_pruned() {
     let place = Place::new();

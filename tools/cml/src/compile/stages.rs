@@ -18,10 +18,10 @@ use cml_runtime::arrays::ArraySource;
 use cml_runtime::program::message::Program;
 use cml_runtime::reference::message::Graph;
 use melior::Context;
-use melior::ir::Module;
+use melior::ir::{Module, Operation};
 use std::path::PathBuf;
 
-/// The first pass: recorded quantizers are those of the pruned network.
+/// Part of simplification: recorded quantizers are those of the pruned network.
 const PRUNE: &str = "cml-prune";
 /// The pass after which the quantizers are found, and before which they are recorded.
 const INSERT: &str = "cml-insert-quantizers";
@@ -47,6 +47,7 @@ pub(crate) struct Compiler<'c> {
     diagnostics: &'c Diagnostics,
     source: Source<'c>,
     settings: Settings,
+    simplified: bool,
     quantized: Option<Graph>,
     announce: &'c dyn Fn(&str),
 }
@@ -59,7 +60,7 @@ impl<'c> Compiler<'c> {
         (source, settings): (Source<'c>, Settings),
         announce: &'c dyn Fn(&str),
     ) -> Self {
-        Self { context, diagnostics, source, settings, quantized: None, announce }
+        Self { context, diagnostics, source, settings, simplified: false, quantized: None, announce }
     }
 
     /// Where the module is.
@@ -83,8 +84,7 @@ impl<'c> Compiler<'c> {
             bail!("the module is at level {} already, below {}", self.source.level, level);
         }
         if self.source.level == Level::Nn && !self.source.has_integers {
-            (self.announce)("simplifying");
-            self.run(&SIMPLIFY.text())?;
+            self.simplify()?;
         }
         while self.source.level < level {
             match self.source.level {
@@ -104,9 +104,12 @@ impl<'c> Compiler<'c> {
                 "expected a float network, found a module that has integers already; give the network itself"
             );
         }
-        (self.announce)("simplifying");
-        self.run(&SIMPLIFY.text())?;
-        let float = graph(Function::named(module_op(&self.source.module), MAIN)?)?;
+        let copy = Module::from_operation(Operation::clone(&module_op(&self.source.module)));
+        let mut float = copy.ok_or_else(|| anyhow!("the module cannot be copied"))?;
+        let result = pipelines::run(self.context, &mut float, &SIMPLIFY.text());
+        result.map_err(|error| self.diagnostics.take(error))?;
+        let float = graph(Function::named(module_op(&float), MAIN)?)?;
+        self.simplify()?;
         self.quantize()?;
         (self.announce)("lowering to integers");
         let lower: Vec<&str> = TO_QNN.passes.iter().copied().filter(|pass| *pass != SPLIT).collect();
@@ -130,6 +133,18 @@ impl<'c> Compiler<'c> {
         result.map_err(|error| self.diagnostics.take(error))
     }
 
+    /// Once: what pruning did is told by the module.
+    fn simplify(&mut self) -> Result<()> {
+        if self.simplified {
+            return Ok(());
+        }
+        (self.announce)("simplifying");
+        let keep = self.settings.configuration.options.prune.map(|keep| format!("keep={keep}"));
+        self.run(&SIMPLIFY.text_with(&[(PRUNE, keep.unwrap_or_default())]))?;
+        self.simplified = true;
+        Ok(())
+    }
+
     fn lower_nn(&mut self) -> Result<()> {
         if self.source.has_integers {
             self.run(SPLIT)?;
@@ -144,10 +159,6 @@ impl<'c> Compiler<'c> {
     }
 
     fn quantize(&mut self) -> Result<()> {
-        let keep = self.settings.configuration.options.prune;
-        if let Some(keep) = keep {
-            self.run(&format!("{PRUNE}{{keep={keep}}}"))?;
-        }
         let needed = products(&self.source.module)?;
         let mut found = 0;
         for product in &needed {
@@ -157,17 +168,15 @@ impl<'c> Compiler<'c> {
         if count == 0 {
             // The network brought all of its quantizers: scales of another one are no part of this program.
             self.settings.configuration.products.clear();
-            if keep.is_some() {
+            if self.settings.configuration.options.prune.is_some() {
                 bail!(
                     "--prune: the network brings its own quantizers; prune it before it is trained with them"
                 );
             }
             return Ok(());
         }
-        let after =
-            |name: &'static str| QUANTIZE.passes.iter().skip_while(move |pass| **pass != name).copied();
-        let find: Vec<&str> = after(PRUNE).skip(1).take_while(|pass| *pass != INSERT).collect();
-        let insert: Vec<&str> = after(INSERT).collect();
+        let find: Vec<&str> = QUANTIZE.passes.iter().copied().take_while(|pass| *pass != INSERT).collect();
+        let insert: Vec<&str> = QUANTIZE.passes.iter().copied().skip(find.len()).collect();
         if !self.settings.calibration.is_empty() {
             (self.announce)("calibrating");
             self.check_calibration()?;
@@ -368,7 +377,8 @@ mod tests {
 
     #[test]
     fn recording_stands_between_finding_and_inserting() {
-        assert!(QUANTIZE.passes.starts_with(&[PRUNE, "cml-calibrate", INSERT]));
+        assert!(QUANTIZE.passes.starts_with(&["cml-calibrate", INSERT]));
+        assert!(SIMPLIFY.passes.contains(&PRUNE));
         assert!(TO_QNN.passes.ends_with(&[SPLIT]));
     }
 }
