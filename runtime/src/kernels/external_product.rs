@@ -3,7 +3,7 @@
 //! For each bit of the small key, `accumulator += bit * (X^degree * accumulator - accumulator)`. One pass reads the
 //! rotated coefficients, subtracts, takes a digit and starts the transform; one multiplies by the bit's ciphertext; one
 //! ends the inverse transform and adds to the accumulator. The ciphertext of a bit is read once from memory for all
-//! accumulators, which stay in the second cache level.
+//! accumulators, which stay in the second cache level, while the ciphertext of the bit before it is worked with.
 
 use super::accumulators::{Accumulators, Shape, repeat_start};
 use super::fourier::{Transform, load, store, zero};
@@ -11,10 +11,14 @@ use super::lanes::{Lanes, Portable};
 use super::torus::{Digits, Sum, Torus};
 use super::{HugeBuffer, Vectors};
 use rayon::prelude::*;
+use std::slice::Chunks;
 use tfhe::core_crypto::prelude::{Container, LweBootstrapKey};
 
 /// Accumulators that one pass over a bit's ciphertext serves from the first cache levels.
 const TILE: usize = 2;
+
+/// Doubles of a line of the caches.
+const LINE: usize = 8;
 
 /// Stands for any number of polynomials that no code was made for.
 const MANY: usize = 17;
@@ -128,11 +132,15 @@ impl BootstrapKernel {
     /// # Panics
     /// If a bit, accumulator or degree is out of range.
     pub fn rotate(&self, bit: usize, accumulators: &mut Accumulators, rotations: &[Rotation]) {
-        let key = &self.key[bit * self.shape.bit_length()..(bit + 1) * self.shape.bit_length()];
+        let length = self.shape.bit_length();
+        let (key, next) = self.key[bit * length..].split_at(length);
         let in_place = rotations.iter().all(|rotation| rotation.source == rotation.target);
+        // While one bit's ciphertext is worked with, the next one is brought near, a part with each transform.
+        let transforms = rotations.len() * self.shape.rows();
+        let mut ahead = next[..length.min(next.len())].chunks(length.div_ceil(transforms.max(1)));
         for tile in rotations.chunks(TILE) {
             with_lanes!(&self.plan, |lanes, transform| {
-                multiply(*lanes, transform, key, accumulators, tile, in_place);
+                multiply(*lanes, transform, key, &mut ahead, accumulators, tile, in_place);
             });
         }
         if !in_place {
@@ -172,6 +180,7 @@ fn multiply<const L: usize, V: Lanes<L>>(
     lanes: V,
     transform: &Transform<L>,
     key: &[f64],
+    ahead: &mut Chunks<'_, f64>,
     accumulators: &mut Accumulators,
     tile: &[Rotation],
     in_place: bool,
@@ -187,6 +196,9 @@ fn multiply<const L: usize, V: Lanes<L>>(
             let (level, polynomial) = (shape.level - row / shape.polynomials, row % shape.polynomials);
             let source = &accumulators.words[shape.range(source, polynomial)];
             let target = &accumulators.words[shape.range(target, polynomial)];
+            if let Some(values) = ahead.next() {
+                prefetch(values);
+            }
             transform.forward(lanes, digits, &mut Digits::new(shape, level, rotation.degree, source, target));
         }
     }
@@ -208,6 +220,19 @@ fn multiply<const L: usize, V: Lanes<L>>(
             repeat_start(to, shape.size);
         }
     }
+}
+
+/// Asks for values that are needed soon, in the second cache level.
+#[inline(always)]
+fn prefetch(values: &[f64]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(LINE) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a prefetch changes nothing that a program sees, and every x86-64 processor has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
 }
 
 /// Sums over all rows for each of `count` accumulators, in place of the first polynomials of its digits.

@@ -12,8 +12,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Most bytes of the accumulators of one pass over a bootstrapping key, unless a single ciphertext has more: they stay in
-/// the second cache level.
-pub(crate) const PASS_BYTES: usize = 1 << 19;
+/// a second cache level of 512 KiB and more, twice as many of extended rotations where it has 1 MiB. Whatever leaves that
+/// level takes its time from the other threads: the third level and the memory are shared by all of them.
+pub(crate) const PASS_BYTES: usize = 1 << 18;
 
 /// The key set and the extension of a rotation.
 pub(super) type Class = (u32, u32);

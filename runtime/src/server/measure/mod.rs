@@ -60,6 +60,13 @@ impl Least {
         self.0 = self.0.min((cpu_time_of_all() - start) / threads as f64);
     }
 
+    /// Measures work of several threads on the wall: their waiting for each other counts.
+    fn measure_wall(&mut self, work: impl FnOnce()) {
+        let start = Instant::now();
+        work();
+        self.0 = self.0.min(start.elapsed().as_secs_f64());
+    }
+
     fn seconds(self) -> f64 {
         self.0
     }

@@ -5,7 +5,7 @@ use super::super::{BootstrapStep, Encrypted, Executor, LinearStep, Lists, Phase,
 use super::arbitrary::{key_set, words};
 use super::machine::{cpu, rotate, with_rotations};
 use super::plain::{Plain, weighted_sums};
-use super::{Least, Median, pool};
+use super::{Least, pool};
 use crate::client::bits;
 use crate::client::shapes::Shapes;
 use crate::kernels::Floor;
@@ -169,8 +169,8 @@ impl Kind {
         let (shapes, key) = (Shapes::new(set), self.key());
         let mut floor = Floor::new(key.sets()[0].bootstrap());
         let plain = (self.extension == 0).then(|| Plain::new(shapes, PLAIN * all.current_num_threads()));
-        let [mut at_floor, mut one, mut twice, mut plain_one] = [Least::default(); 4];
-        let [mut both, mut plain_both] = [Median::default(), Median::default()];
+        let [mut at_floor, mut one, mut twice, mut both] = [Least::default(); 4];
+        let [mut plain_one, mut plain_both] = [Least::default(); 2];
         let inputs = words(2 * batch * shapes.big_size().0);
         let list = |count: usize| Lists { words: inputs[..count * shapes.big_size().0].to_vec(), samples: 1 };
         let [single, double] = [batch, 2 * batch].map(|count| (list(count), self.tables(count)));
@@ -179,10 +179,10 @@ impl Kind {
             let run = |(list, tables): &(Lists, Bootstrap)| self.run(&key, Reading::Tables(tables), list);
             alone.install(|| one.measure(|| run(&single)));
             alone.install(|| twice.measure(|| run(&double)));
-            both.measure(|| all.install(|| run(&single)));
+            both.measure_wall(|| all.install(|| run(&single)));
             if let Some(plain) = &plain {
                 alone.install(|| plain_one.measure(|| plain.lookups()));
-                plain_both.measure(|| all.install(|| plain.lookups()));
+                plain_both.measure_wall(|| all.install(|| plain.lookups()));
             }
         }
         let of_plain = |seconds| plain.as_ref().map(|plain| each(seconds, plain.count()));
