@@ -296,6 +296,45 @@ fn quantized_convolutions_keep_their_quantizer_on_the_matrix() {
     assert_eq!(run(&of, &x), [floats(&[1, 2, 1, 2], &[6.0, 8.5, -0.5, -0.75])]);
 }
 
+/// A window's share is the scale of its column, and its integers are 0 and 1; without a quantizer before there is none.
+#[test]
+fn pools_behind_a_quantizer_have_quantized_weights() {
+    let constants = [float_tensor("s", &[], &[0.5]), stored("z", DataType::Int8, &[0])];
+    let chain = [
+        node("QuantizeLinear", &["x", "s", "z"]).outputs(&["q"]),
+        node("DequantizeLinear", &["q", "s", "z"]).outputs(&["d"]),
+        node("Transpose", &["d"]).ints("perm", &[0, 1, 3, 2]).outputs(&["t"]),
+    ];
+    let scales = |pool: &Node, input: &str| {
+        let pool = Node { input: vec![input.to_owned()], ..pool.clone() };
+        let nodes: Vec<Node> = chain.iter().cloned().chain([pool]).collect();
+        let of = model(13, &[1, 1, 2, 3], &constants, &nodes);
+        let graph = try_import(&of).unwrap().graph;
+        let of_matrix = |node: &cml_runtime::reference::message::Node| match &node.op {
+            Some(Op::FakeQuantize(quantizer)) if (quantizer.lo, quantizer.hi) == (0, 1) => {
+                Some((quantizer.axis, quantizer.scales.clone()))
+            }
+            _ => None,
+        };
+        let found: Vec<(u32, Vec<f64>)> = graph.nodes.iter().filter_map(of_matrix).collect();
+        (found, run(&of, &[1.0, 2.0, 3.0, 4.0, 5.0, 7.0]))
+    };
+    let even = node("AveragePool", &[]).ints("kernel_shape", &[2, 2]);
+    let means = |values: &[f32]| vec![floats(&[1, 1, 2, 1], values)];
+    assert_eq!(scales(&even, "t"), (vec![(1, vec![0.25])], means(&[3.0, 4.25])));
+    assert_eq!(scales(&even, "x"), (vec![], vec![floats(&[1, 1, 1, 2], &[3.0, 4.25])]));
+    // The second window has one row of the input.
+    let uneven = node("AveragePool", &[])
+        .ints("kernel_shape", &[2, 2])
+        .ints("strides", &[2, 1])
+        .ints("pads", &[0, 0, 1, 0]);
+    assert_eq!(scales(&uneven, "t"), (vec![(1, vec![0.25, 0.5])], means(&[3.0, 5.0])));
+    let counted = uneven.int("count_include_pad", 1);
+    assert_eq!(scales(&counted, "t"), (vec![(1, vec![0.25])], means(&[3.0, 2.5])));
+    let whole = node("GlobalAveragePool", &[]);
+    assert_eq!(scales(&whole, "t"), (vec![(1, vec![1.0 / 6.0])], vec![floats(&[1, 1, 1, 1], &[22.0 / 6.0])]));
+}
+
 #[test]
 fn weights_that_cannot_be_zero_are_no_convolution() {
     let constants = [float_tensor("w", &[1, 1, 1, 2], &[0.5, -0.5]), float_tensor("s", &[], &[1.0])];

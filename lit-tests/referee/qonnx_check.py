@@ -7,6 +7,7 @@
 import pathlib
 import sys
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
@@ -96,6 +97,18 @@ class Cases:
         onnx.save(model, f"{stem}.onnx")
         np.savez(f"{stem}.npz", x=x, y=np.asarray(y, np.float32))
 
+    def write_integers(self, nodes, x, stored):
+        """A network of ONNX' own integers, with what onnxruntime makes of its input."""
+        info = helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)
+        output = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+        tensors = [numpy_helper.from_array(value, name) for name, value in stored.items()]
+        graph = helper.make_graph(nodes, "Integers", [info], [output], tensors)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+        number = self.count["Integers"] = self.count.get("Integers", -1) + 1
+        stem = self.folder / f"Integers-{number}"
+        onnx.save(model, f"{stem}.onnx")
+        np.savez(f"{stem}.npz", x=x, y=by_onnxruntime(model, x, [])["y"])
+
     def ties(self, scale, zero, shape):
         """Numbers at, just below and just above what the rounding decides on, and some far away."""
         count = int(np.prod(shape))
@@ -183,9 +196,133 @@ def networks(cases):
                 cases.write("Network", nodes, cases.ties(0.25, zero, (1, 7)), stored)
 
 
+# Pools of two channels of 4 x 4: all windows of one size, some at an edge with fewer elements, edges that count, and all of a channel.
+POOLS = [
+    ("AveragePool", {"kernel_shape": [2, 2], "strides": [2, 2]}, 8),
+    ("AveragePool", {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 1, 1, 1]}, 18),
+    ("AveragePool", {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1}, 18),
+    ("GlobalAveragePool", {}, 2),
+]
+
+
+def pools(cases):
+    """A convolution with a scale for each channel, a pool, a layer; extents and scales are powers of two, so that f32 is exact."""
+    for zero in [0.0, 1.0, 0.5]:
+        for pool, attributes, count in POOLS:
+            stored = {
+                "s": 0.25, "z": zero, "zero": 0, "b": 3, "s1": 0.5, "ws": np.resize([0.5, 0.125], (2, 1, 1, 1)), "vs": 0.25,
+                "w": cases.random.normal(0, 0.4, (2, 1, 2, 2)), "v": cases.random.normal(0, 0.6, (count, 3)),
+                "bias": cases.random.integers(-8, 8, 2) / 64,
+            }
+            quant = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+            nodes = [
+                node("Quant", ["x", "s", "z", "b"], "q", **quant),
+                node("Quant", ["w", "ws", "zero", "b"], "wq", **quant),
+                helper.make_node("Conv", ["q", "wq", "bias"], ["a"], name="conv"),
+                helper.make_node("Relu", ["a"], ["r"]),
+                node("Quant", ["r", "s1", "z", "b"], "h", **quant),
+                helper.make_node(pool, ["h"], ["m"], name="pool", **attributes),
+                node("Quant", ["m", "s", "z", "b"], "n", **quant),
+                helper.make_node("Flatten", ["n"], ["f"]),
+                node("Quant", ["v", "vs", "zero", "b"], "vq", **quant),
+                helper.make_node("MatMul", ["f", "vq"], ["y"], name="fc"),
+            ]
+            cases.write("Network", nodes, cases.ties(0.25, zero, (1, 1, 5, 5)), stored)
+    # TruncAvgPool of brevitas: a sum, of which the low bits go.
+    for mode in ["FLOOR", "ROUND", "CEIL"]:
+        for pool, attributes, count in [POOLS[0], POOLS[3]]:
+            size = 32 // count
+            stored = {
+                "s": 0.25, "zero": 0, "b": 3, "k": size, "from": 3 + np.log2(size), "vs": 0.25,
+                "v": cases.random.normal(0, 0.6, (count, 3)),
+            }
+            quant = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+            nodes = [
+                node("Quant", ["x", "s", "zero", "b"], "q", **quant),
+                helper.make_node(pool, ["q"], ["m"], name="pool", **attributes),
+                helper.make_node("Mul", ["m", "k"], ["sum"]),
+                node("Trunc", ["sum", "s", "zero", "from", "b"], "t", rounding_mode=mode),
+                helper.make_node("Flatten", ["t"], ["f"]),
+                node("Quant", ["v", "vs", "zero", "b"], "vq", **quant),
+                helper.make_node("MatMul", ["f", "vq"], ["y"], name="fc"),
+            ]
+            cases.write("Network", nodes, cases.ties(0.25, 0, (1, 2, 4, 4)), stored)
+
+
+def integers(cases):
+    """Two layers of ONNX' own integers of few bits."""
+    f32 = lambda value: np.asarray(value, np.float32)
+    small = lambda shape, kind=np.int8: cases.random.integers(-3, 4, shape).astype(kind)
+    quantize = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["wide"]),
+        helper.make_node("Clip", ["wide", "lo", "hi"], ["q"]),
+    ]
+    for zero in [0, 3]:
+        stored = {"s": f32(0.25), "z": np.uint8(zero), "lo": np.uint8(0), "hi": np.uint8(7), "t": f32(2.0), "n": np.int8(0)}
+        for scales in [0.5, np.resize([0.5, 0.125, 0.25], 5)]:
+            own = {
+                **stored, "w": small((6, 5)), "ws": f32(scales), "wz": np.zeros(np.shape(scales), np.int8), "v": small((5, 3)), "vs": f32(0.5),
+                "u": f32(1.0),
+            }
+            first = helper.make_node("QLinearMatMul", ["q", "s", "z", "w", "ws", "wz", "t", "z"], ["h"], name="fc1")
+            second = helper.make_node("QLinearMatMul", ["h", "t", "z", "v", "vs", "n", "u", "z"], ["o"], name="fc2")
+            last = helper.make_node("DequantizeLinear", ["o", "u", "z"], ["y"])
+            cases.write_integers([*quantize, first, second, last], cases.ties(0.25, zero, (1, 6)), own)
+        # Sums of integers, scaled by the network itself.
+        scaled = lambda name, result: [
+            helper.make_node("Cast", [name], [f"{name}_f"], to=TensorProto.FLOAT), helper.make_node("Mul", [f"{name}_f", "m"], [result])
+        ]
+        again = [helper.make_node("QuantizeLinear", ["a", "t", "z"], ["wide1"]), helper.make_node("Clip", ["wide1", "lo", "hi"], ["h"])]
+        product = [helper.make_node("MatMulInteger", ["flat", "v", "z"], ["o"], name="fc2"), *scaled("o", "y")]
+        flatten = helper.make_node("Flatten", ["h"], ["flat"])
+        own = {**stored, "w": small((6, 5)), "v": small((5, 3)), "m": f32(0.125)}
+        nodes = [*quantize, helper.make_node("MatMulInteger", ["q", "w", "z"], ["p"], name="fc1"), *scaled("p", "a")]
+        cases.write_integers([*nodes, *again, flatten, *product], cases.ties(0.25, zero, (1, 6)), own)
+        own = {**stored, "w": small((2, 1, 2, 2)), "v": small((18, 3)), "m": f32(0.125)}
+        nodes = [*quantize, helper.make_node("ConvInteger", ["q", "w", "z"], ["p"], name="conv"), *scaled("p", "a")]
+        cases.write_integers([*nodes, *again, flatten, *product], cases.ties(0.25, zero, (1, 1, 4, 4)), own)
+        for scales in [0.5, [0.5, 0.125]]:
+            for pool, attributes, count in POOLS:
+                own = {
+                    **stored, "w": small((2, 1, 2, 2)), "ws": f32(scales), "wz": np.zeros(np.shape(scales), np.int8), "v": small((count, 3)),
+                    "bias": small(2, np.int32), "vs": f32(0.5),
+                }
+                nodes = [
+                    *quantize,
+                    helper.make_node("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "t", "z", "bias"], ["c"], name="conv"),
+                    helper.make_node("DequantizeLinear", ["c", "t", "z"], ["r"]),
+                    helper.make_node(pool, ["r"], ["m"], name="pool", **attributes),
+                    helper.make_node("QuantizeLinear", ["m", "s", "z"], ["wide1"]),
+                    helper.make_node("Clip", ["wide1", "lo", "hi"], ["h"]),
+                    helper.make_node("DequantizeLinear", ["h", "s", "z"], ["g"]),
+                    helper.make_node("Flatten", ["g"], ["flat"]),
+                    helper.make_node("DequantizeLinear", ["v", "vs", "n"], ["vq"]),
+                    helper.make_node("MatMul", ["flat", "vq"], ["y"], name="fc"),
+                ]
+                cases.write_integers(nodes, cases.ties(0.25, zero, (1, 1, 5, 5)), own)
+    for kind, zero in [(ml_dtypes.int4, 0), (ml_dtypes.uint4, 3)]:
+        axis = {"axis": 1}
+        own = {
+            "s": f32(0.25), "z": np.array(zero, kind), "t": f32(1.0), "w": small((6, 5)).astype(ml_dtypes.int4), "ws": f32(np.resize([0.5, 0.125, 0.25], 5)),
+            "wz": np.zeros(5, ml_dtypes.int4), "v": small((5, 3)).astype(ml_dtypes.int4), "vs": f32(0.5), "n": np.array(0, ml_dtypes.int4),
+        }
+        nodes = [
+            helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+            helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+            helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["wd"], **axis),
+            helper.make_node("MatMul", ["d", "wd"], ["p"], name="fc1"),
+            helper.make_node("Relu", ["p"], ["r"]),
+            helper.make_node("QuantizeLinear", ["r", "t", "z"], ["h"]),
+            helper.make_node("DequantizeLinear", ["h", "t", "z"], ["g"]),
+            helper.make_node("DequantizeLinear", ["v", "vs", "n"], ["vd"]),
+            helper.make_node("MatMul", ["g", "vd"], ["y"], name="fc2"),
+        ]
+        cases.write_integers(nodes, cases.ties(0.25, zero, (1, 6)), own)
+
+
 def write_cases(folder):
     cases = Cases(folder)
-    for family in [quantizers, truncations, networks]:
+    for family in [quantizers, truncations, networks, pools, integers]:
         family(cases)
 
 

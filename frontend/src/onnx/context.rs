@@ -7,7 +7,7 @@ use super::tensor;
 use crate::error::Fault;
 use cml_runtime::reference::message::{Cast, Element, Graph, Op, Quantizer, Tensor as Constant};
 use cml_runtime::reference::{self, TensorType, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// An ONNX value during import.
@@ -107,6 +107,24 @@ impl Builder {
         let Some(Op::FakeQuantize(quantizer)) = &quantize.op else { return None };
         let Some(Op::Constant(tensor)) = &node(*quantize.inputs.first()?)?.op else { return None };
         Some((Value::try_from(tensor).ok()?, quantizer.clone()))
+    }
+
+    /// Whether all that an operand has comes out of a quantizer, moved or not.
+    pub(crate) fn is_quantized(&self, operand: &Operand) -> bool {
+        let Operand::Computed { number, .. } = operand else { return false };
+        let (mut open, mut seen) = (vec![*number], BTreeSet::new());
+        while let Some(number) = open.pop() {
+            let index = (number as usize).checked_sub(self.graph.inputs.len());
+            let Some(node) = index.and_then(|index| self.graph.nodes.get(index)) else { return false };
+            match &node.op {
+                Some(Op::FakeQuantize(_)) => {}
+                Some(Op::Reshape(_) | Op::Transpose(_) | Op::Concat(_)) => {
+                    open.extend(node.inputs.iter().filter(|input| seen.insert(**input)));
+                }
+                _ => return false,
+            }
+        }
+        true
     }
 
     /// A new constant.

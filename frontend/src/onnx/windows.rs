@@ -276,6 +276,9 @@ pub(super) fn of_results(
 
 /// The mean of each window, channel by channel; with `counts_padding` the zeros around the input count.
 ///
+/// Behind a quantizer the matrix has one as well, as the weights of a product must: its integers are 0 and 1, and the scale of a
+/// window is what one of its elements counts. A network cannot bring it: the matrix is ours.
+///
 /// # Errors
 /// [`Fault`] for a matrix of too many elements.
 pub(super) fn average(
@@ -290,13 +293,23 @@ pub(super) fn average(
     let taps = windows.taps();
     let mut counts = vec![0usize; columns];
     taps.iter().for_each(|tap| counts[tap.to] += 1);
-    let size: usize = windows.kernel.iter().product();
+    if counts_padding {
+        counts.fill(windows.kernel.iter().product());
+    }
+    // A window of padding alone has no element.
+    let shares: Vec<f64> = counts.iter().map(|count| 1.0 / (*count).max(1) as f64).collect();
     let mut matrix = vec![0f32; rows * columns];
     for tap in &taps {
-        let count = if counts_padding { size } else { counts[tap.to] };
-        matrix[tap.from * columns + tap.to] = 1.0 / count as f32;
+        matrix[tap.from * columns + tap.to] = shares[tap.to] as f32;
     }
-    let matrix = context.fold(Value::floats(&[rows, columns], matrix)?);
+    let mut matrix = context.fold(Value::floats(&[rows, columns], matrix)?);
+    if context.builder.is_quantized(&input) {
+        let is_even = shares.windows(2).all(|pair| pair[0] == pair[1]);
+        let scales = if is_even { shares.into_iter().take(1).collect() } else { shares };
+        let zero_points = vec![0; scales.len()];
+        let quantizer = Quantizer { scales, zero_points, axis: 1, lo: 0, hi: 1, ..Quantizer::default() };
+        matrix = context.push(Op::FakeQuantize(quantizer), &[matrix])?;
+    }
     let flat = context.reshape(input, &[shape[0], shape[1], rows])?;
     let means = context.emit(Op::MatMul(Empty {}), &[flat, matrix])?;
     let extents: Vec<usize> = shape[..2].iter().chain(&windows.to).copied().collect();
