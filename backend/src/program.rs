@@ -4,6 +4,7 @@ use crate::Error;
 use crate::graphs::{add_to_inputs, subtract_from_outputs, takes_integers};
 use crate::report::{AccumulatorBound, Neurons, Pruned, Recorded, Report};
 use crate::schedule::Schedule;
+use cml_dialects::fhe::UNSEEN_INPUTS;
 use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Attributes, Function, IrError, expected, module_op, op_name};
 use cml_dialects::nn::{ACCUMULATOR_BOUND, MODEL, NEURON_COUNTS, NEURON_NODES, PRUNED_NODES, PRUNED_WEIGHTS};
@@ -70,6 +71,7 @@ pub fn program_of(module: &Module<'_>, provenance: Provenance) -> Result<Program
         seconds,
         milliseconds: noted.milliseconds,
         measured: noted.measured,
+        unseen_inputs: Attributes(root).has(UNSEEN_INPUTS),
         pruned: counts(root, PRUNED_NODES, PRUNED_WEIGHTS)?
             .into_iter()
             .map(|(node, [weights, before, after])| Pruned { node, weights, before, after })

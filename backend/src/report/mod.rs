@@ -71,6 +71,9 @@ pub struct Report {
     /// What a bound on accumulators costs; `None` where there was none.
     #[serde(default)]
     pub accumulator_bound: Option<AccumulatorBound>,
+    /// Calibration saw less of the inputs than the client may send, and sums would be narrower if that were all.
+    #[serde(default)]
+    pub unseen_inputs: bool,
 }
 
 /// A bound on the sums that lookups read, and the decisions of the quantized network on the calibration samples.
@@ -210,6 +213,8 @@ pub struct Recorded {
     pub neurons: Vec<Neurons>,
     /// What a bound on accumulators costs.
     pub accumulator_bound: Option<AccumulatorBound>,
+    /// The inputs may be more than calibration saw, and that makes sums wider.
+    pub unseen_inputs: bool,
 }
 
 impl Report {
@@ -247,7 +252,7 @@ impl Report {
                 .sum(),
             max_accumulator_bits: lookups.iter().map(|lookup| lookup.width).max().unwrap_or(0),
             max_output_bits: outputs.iter().map(|event| event.width).max().unwrap_or(0),
-            nodes: Node::all(&lookups, &readings, &neighbours(program)),
+            nodes: Node::all(&lookups, &readings, &neighbours(program), recorded.unseen_inputs),
             lookups,
             outputs_p_error_log2: finite(Log2Probability::sum(of_outputs)),
             parameter_sets: sets.iter().map(Parameters::of).collect(),
@@ -258,6 +263,7 @@ impl Report {
             pruned: recorded.pruned.clone(),
             neurons: recorded.neurons.clone(),
             accumulator_bound: recorded.accumulator_bound.clone(),
+            unseen_inputs: recorded.unseen_inputs,
         })
     }
 
@@ -280,6 +286,7 @@ impl Report {
             pruned: report.pruned,
             neurons: report.neurons,
             accumulator_bound: report.accumulator_bound,
+            unseen_inputs: report.unseen_inputs,
         });
         Self::of(program, &predicted)
     }

@@ -45,6 +45,7 @@ impl Node {
         lookups: &[Lookup],
         readings: &BTreeMap<u32, Vec<Reading<'_>>>,
         neighbours: &BTreeMap<String, Neighbours>,
+        unseen_inputs: bool,
     ) -> Vec<Self> {
         let mut nodes: Vec<Self> = Vec::new();
         for lookup in lookups {
@@ -79,22 +80,22 @@ impl Node {
             node.share_of_p_error += lookup.share_of_p_error;
         }
         for node in &mut nodes {
-            node.hints = node.help(lookups, neighbours.get(&node.node).unwrap_or(&Neighbours::default()));
+            let neighbours = neighbours.get(&node.node).cloned().unwrap_or_default();
+            node.hints = node.help(lookups, &neighbours, unseen_inputs);
         }
         let time = |node: &Self| node.share_of_time.unwrap_or_default();
         nodes.sort_by(|one, other| time(other).total_cmp(&time(one)));
         nodes
     }
 
-    fn help(&self, lookups: &[Lookup], neighbours: &Neighbours) -> Vec<String> {
+    fn help(&self, lookups: &[Lookup], neighbours: &Neighbours, unseen_inputs: bool) -> Vec<String> {
         let mut hints = Vec::new();
         if self.share_of_time.is_none_or(|share| share < LARGE_SHARE) {
             return hints;
         }
-        let own = || lookups.iter().filter(|lookup| lookup.node == self.node);
-        let unseen = own().any(|lookup| lookup.measured_width.is_some_and(|seen| seen < lookup.width));
-        if unseen {
-            hints.push("calibration saw fewer bits than are proved: --input-range".to_owned());
+        // Sums of many inputs are seldom as large as they may be: only inputs that were seen to be smaller are declared so.
+        if unseen_inputs && self.measured_width.is_some_and(|seen| seen < self.width) {
+            hints.push("the inputs may be more than calibration saw: --input-range".to_owned());
         }
         if self.width > NARROW {
             let (width, narrower) = (self.width, self.width - 1);
@@ -106,7 +107,8 @@ impl Node {
             };
             hints.push(format!("{width} bits: --max-accumulator-bits {narrower}, --prune, or {fewer}"));
         }
-        if own().any(|lookup| lookup.form == "extended_bootstrap") {
+        let mut own = lookups.iter().filter(|lookup| lookup.node == self.node);
+        if own.any(|lookup| lookup.form == "extended_bootstrap") {
             let fewer = match &neighbours.after {
                 Some(Bits { node, inputs, .. }) => format!("fewer bits than inputs={inputs} in {node}"),
                 None => "fewer activation bits".to_owned(),

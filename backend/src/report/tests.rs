@@ -153,6 +153,7 @@ fn predicted() -> Recorded {
         pruned,
         accumulator_bound: Some(AccumulatorBound { bits: 8, samples: 250, agree_unbounded: 249, agree: 231 }),
         neurons,
+        unseen_inputs: true,
     }
 }
 
@@ -205,6 +206,18 @@ fn the_slowest_lookups_come_first() {
     let slow = Recorded { milliseconds: BTreeMap::from([((1, 0), 90.0), ((1, 1), 9.0)]), ..predicted() };
     let text = Report::of(&program(), &slow).unwrap().to_string();
     assert!(!text.contains("--input-range"), "nothing is known of the other lookups: {text}");
+}
+
+#[test]
+fn a_range_of_inputs_is_asked_for_where_it_helps() {
+    let shown = |unseen_inputs: bool, measured: u32| {
+        let mut program = program();
+        program.client.as_mut().unwrap().events[1].measured_width = Some(measured);
+        let recorded = Recorded { unseen_inputs, ..predicted() };
+        Report::of(&program, &recorded).unwrap().to_string().contains("--input-range")
+    };
+    assert!(shown(true, 7));
+    assert!(!shown(true, 8) && !shown(false, 7));
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub const INPUT_HIGHS: &str = "cml.input_highs";
 pub const MEASURED_LOWS: &str = "cml.measured_lows";
 /// Attribute of an op at this level: the largest integer of each element that calibration saw.
 pub const MEASURED_HIGHS: &str = "cml.measured_highs";
+/// Attribute of a module, a unit where it is there: calibration saw less of the inputs than the client may send, and some sum would be
+/// narrower if that were all.
+pub const UNSEEN_INPUTS: &str = "cml.unseen_inputs";
 
 /// Smallest and largest value of each element, row-major.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -5,18 +5,20 @@
 //!
 //! Requires: `cml-split-client-server`. Guarantees: every `qnn.matmul` of `@server` carries the range of each element of its result,
 //! proved by trying all inputs (where there are at most `enumerate` of them) or by interval arithmetic; and, with calibration
-//! data, the range that was measured. The module says how many neurons never fire.
+//! data, the range that was measured. The module says how many neurons never fire, and whether a range declared for the inputs
+//! could make sums narrower: where none is, and calibration saw less of them than the client may send.
 
 use super::quantization::unfired::OBSERVED;
 use crate::analysis::chains::Chain;
 use crate::analysis::ranges::{DeclaredRange, ServerRanges, input_ranges, observe, server_ranges};
 use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, parse};
-use cml_dialects::ffi::set_attribute;
-use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges};
+use cml_dialects::ffi::{remove_attribute, set_attribute};
+use cml_dialects::fhe::{INPUT_HIGHS, INPUT_LOWS, Ranges, UNSEEN_INPUTS};
 use cml_dialects::interpret::{graph, is_movement};
 use cml_dialects::ir::{Attributes, Function, Make, key, node_name, op_name, operands, result, shape_of};
 use cml_dialects::nn::{NEURON_COUNTS, NEURON_NODES};
 use cml_dialects::qnn::{CLIENT_IN, SERVER};
+use cml_runtime::units::Width;
 use melior::Context;
 use melior::ir::OperationRef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +39,8 @@ impl Pass for InferRanges {
         summary: "Prove the range of every accumulator",
         description: "Ranges are proved for each element: by trying every input where there are few, else by interval arithmetic on \
             the actual weights and tables. Calibration data adds the measured range, which is shown and never used alone. \
-            Neurons that are constant are counted.",
+            Neurons that are constant are counted. Where no input range is declared, and sums would be narrower if the client sent no \
+            more than calibration saw, the module says so.",
         options: &[
             PassOption { name: "enumerate", description: "Most inputs that are all tried", default: "65536" },
             PassOption {
@@ -81,6 +84,10 @@ impl Pass for InferRanges {
             }
         }
         write_neurons(context, module, &proved)?;
+        remove_attribute(module, UNSEEN_INPUTS);
+        if self.declared.is_empty() && self.would_narrow(module, &inputs, (&proved, &measured))? {
+            set_attribute(module, UNSEEN_INPUTS, make.unit());
+        }
         let ends = |pick: fn(&Ranges) -> &Vec<i64>| {
             inputs.iter().map(|ranges| pick(ranges).clone()).collect::<Vec<_>>()
         };
@@ -129,6 +136,30 @@ fn write_neurons<'c>(
 }
 
 impl InferRanges {
+    /// Whether the widest sum of some product would be narrower if the inputs were never more than what was measured.
+    fn would_narrow(
+        &self,
+        module: OperationRef<'_, '_>,
+        inputs: &[Ranges],
+        (proved, measured): (&ServerRanges, &BTreeMap<usize, Ranges>),
+    ) -> Result<bool, PassError> {
+        let server = Function::named(module, SERVER)?;
+        let seen = server.arguments().into_iter().map(|value| measured.get(&key(value)).cloned());
+        let Some(seen) = seen.collect::<Option<Vec<_>>>().filter(|seen| seen != inputs) else {
+            return Ok(false);
+        };
+        let narrow = server_ranges(module, &seen, self.enumerate)?;
+        let widest = |ranges: &Ranges| {
+            ranges.lows.iter().zip(&ranges.highs).map(|(low, high)| Width::of_range(*low, *high)).max()
+        };
+        for op in server.ops().into_iter().filter(|op| op_name(*op) == "qnn.matmul") {
+            if widest(narrow.of(op, result(op)?)?) < widest(proved.of(op, result(op)?)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn measure(&self, module: OperationRef<'_, '_>) -> Result<BTreeMap<usize, Ranges>, PassError> {
         if self.calibration.is_empty() {
             return Ok(BTreeMap::new());
