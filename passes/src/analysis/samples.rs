@@ -1,10 +1,13 @@
 //! Arrays of files as samples of a graph's inputs.
 
-use crate::framework::PassError;
+use crate::framework::{Message, PassError, tell};
 use cml_runtime::arrays::ArraySource;
 use cml_runtime::reference::Value;
 use cml_runtime::reference::message::Port;
 use ndarray::{ArrayD, Axis, Dimension};
+
+/// Fewer samples than this are worth a warning.
+const FEW_SAMPLES: usize = 10;
 
 /// Loads samples for the inputs of a graph. `spec` is a file for the only input, or `name=FILE` for each, separated by `;`; a FILE
 /// is `x.npy` or `data.npz:name`, rows as `[a:b]`. The first axis counts samples; what follows has the shape of the input without
@@ -33,6 +36,30 @@ pub fn samples(what: &str, ports: &[Port], spec: &str) -> Result<Vec<Vec<Value>>
     (0..count)
         .map(|row| ports.iter().zip(&arrays).map(|(port, array)| sample(port, array, row)).collect())
         .collect()
+}
+
+/// Refuses calibration samples that say nothing of the range of values, and warns of few.
+///
+/// # Errors
+/// [`PassError::Model`] that names an input for which all samples are the same.
+pub fn check_varied(ports: &[Port], samples: &[Vec<Value>]) -> Result<(), PassError> {
+    let count = samples.len();
+    for (index, port) in ports.iter().enumerate() {
+        let first = samples.first().map(|sample| &sample[index]);
+        if samples.iter().all(|sample| Some(&sample[index]) == first) {
+            let message = format!(
+                "calibration data is constant: {count} sample(s), all of the same values; scales need samples as the \
+                 network will see them, some hundred of them"
+            );
+            return Err(PassError::Model { node: port.name.clone(), message });
+        }
+    }
+    if count < FEW_SAMPLES {
+        tell(Message::Warning(&format!(
+            "{count} calibration samples are few: values beyond what they have will be clipped"
+        )));
+    }
+    Ok(())
 }
 
 fn source_of(what: &str, port: &Port, ports: &[Port], spec: &str) -> Result<ArraySource, PassError> {

@@ -25,6 +25,7 @@
 
 use super::insert_quantizers::insert;
 use super::quantization::chain::{Layer, steps_between};
+use super::quantization::inputs::constant_features;
 use super::quantization::layers::Rounding;
 use super::quantization::products::{Product, products};
 use super::quantization::scores::decisions;
@@ -34,21 +35,17 @@ use super::quantization::stride::Steps;
 use super::quantization::unfired::copy_of;
 use super::quantization::{Effort, ProductQuantizers, Weights, unfired};
 use crate::analysis::observe::{Observed, numbered_graph, observe};
-use crate::analysis::samples::samples;
+use crate::analysis::samples::{check_varied, samples};
 use crate::framework::{Message, Pass, PassError, PassInfo, PassOption, Preserves, model_error, parse, tell};
 use cml_dialects::ffi::set_attribute;
 use cml_dialects::interpret::graph;
 use cml_dialects::ir::{Function, Make, key, module_op, node_name, op_name, result, shape_of, tensor_shape};
 use cml_dialects::nn::{ACCUMULATOR_BOUND, MAIN};
-use cml_runtime::reference::message::Port;
 use cml_runtime::reference::{Error as RunError, Evaluator, Value as Tensor};
 use melior::Context;
 use melior::ir::{OperationRef, Value, ValueLike};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Fewer samples than this are worth a warning.
-const FEW_SAMPLES: usize = 10;
 
 /// See the module's text.
 pub struct Calibrate {
@@ -197,10 +194,14 @@ impl Pass for Calibrate {
         self.check_nodes(&products)?;
         let ports = graph(main)?.inputs;
         let samples = samples("calibration data", &ports, &self.samples)?;
-        check_samples(&ports, &samples)?;
+        check_varied(&ports, &samples)?;
         let observed = observe(main, &inputs, &samples)?;
         for product in &products {
-            check_finite(product, &observed[index_of[&key(product.input)]])?;
+            let observed = &observed[index_of[&key(product.input)]];
+            check_finite(product, observed)?;
+            if self.per_channel && product.is_first {
+                warn_of_constants(product, observed);
+            }
         }
         let observed: Vec<&Observed> =
             products.iter().map(|product| &observed[index_of[&key(product.input)]]).collect();
@@ -266,27 +267,6 @@ fn choose<T: Copy>(name: &str, text: &str, values: &[(&str, T)]) -> Result<T, St
     found.map(|(_, value)| *value).ok_or_else(|| format!("`{name}={text}`: expected {}", names()))
 }
 
-/// Refuses samples that say nothing of the range of values.
-fn check_samples(ports: &[Port], samples: &[Vec<Tensor>]) -> Result<(), PassError> {
-    let count = samples.len();
-    for (index, port) in ports.iter().enumerate() {
-        let first = samples.first().map(|sample| &sample[index]);
-        if samples.iter().all(|sample| Some(&sample[index]) == first) {
-            let message = format!(
-                "calibration data is constant: {count} sample(s), all of the same values; scales need samples as the \
-                 network will see them, some hundred of them"
-            );
-            return Err(PassError::Model { node: port.name.clone(), message });
-        }
-    }
-    if count < FEW_SAMPLES {
-        tell(Message::Warning(&format!(
-            "{count} calibration samples are few: values beyond what they have will be clipped"
-        )));
-    }
-    Ok(())
-}
-
 fn check_finite(product: &Product<'_, '_>, observed: &Observed) -> Result<(), PassError> {
     let Some(found) = observed.not_finite else { return Ok(()) };
     let message = format!(
@@ -294,6 +274,17 @@ fn check_finite(product: &Product<'_, '_>, observed: &Observed) -> Result<(), Pa
         found.feature, found.value, found.row
     );
     Err(model_error(product.op, message))
+}
+
+/// Warns of features that have one step, whatever is sent there.
+fn warn_of_constants(product: &Product<'_, '_>, observed: &Observed) {
+    if let Some(features) = constant_features(&product.weights, &observed.features) {
+        tell(Message::Warning(&format!(
+            "{}: calibration data is constant in feature(s) {features} of its input: what the client sends there is ignored; \
+             if it should count, give samples in which it varies",
+            node_name(product.op)
+        )));
+    }
 }
 
 /// Whether the products of `@main` are a chain: in others `effort=thorough` and `steps` find nothing else.

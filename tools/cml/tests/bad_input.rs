@@ -4,6 +4,8 @@
 mod support;
 
 use cml_frontend::onnx::proto::{Dimension, Extent};
+use cml_runtime::arrays::ArraySource;
+use ndarray::Axis;
 use support::{Place, data, model};
 
 fn compile(model: &str, rest: &str) -> String {
@@ -70,6 +72,21 @@ fn calibration_data() {
     let few = place.cml(&compile(&simple10, "--calibration few.npy --effort fast"));
     assert_eq!(few.status, Some(0), "{}", few.stderr);
     assert!(few.stderr.starts_with("warning: 3 calibration samples are few"), "{}", few.stderr);
+    let rows: Vec<f32> = (0..12).flat_map(|row| [row as f32 / 8.0, 0.5]).collect();
+    place.floats("flat.npy", &[12, 2], &rows);
+    let flat = place.cml(&compile(&simple10, "--calibration flat.npy"));
+    assert_eq!(flat.status, Some(0), "{}", flat.stderr);
+    let said = "warning: /fc1/Gemm: calibration data is constant in feature(s) 1 of its input";
+    assert!(flat.stderr.starts_with(said), "{}", flat.stderr);
+    // As the warning says: the second feature does not count.
+    place.floats("two.npy", &[2, 2], &[0.75, 0.5, 0.75, -2.0]);
+    place.succeed("predict out.cml two.npy --mode quantized -o y.npy");
+    let results = "y.npy".parse::<ArraySource>().unwrap();
+    let results = ArraySource { path: place.path("y.npy"), ..results }.load_floats().unwrap();
+    assert_eq!(results.index_axis(Axis(0), 0), results.index_axis(Axis(0), 1));
+    // One scale for all features holds for that one too.
+    let tensor = place.cml(&compile(&simple10, "--calibration flat.npy --granularity tensor"));
+    assert_eq!((tensor.status, tensor.stderr.as_str()), (Some(0), ""));
     std::fs::remove_file(place.path("out.cml")).unwrap();
     refuse("absent.npy", &["absent.npy"]);
     refuse(&format!("{}:samples", data("simple10")), &["no array samples", "calibration"]);

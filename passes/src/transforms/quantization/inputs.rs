@@ -1,5 +1,6 @@
 //! Quantizers of a network's inputs that keep its decisions.
 
+use super::Weights;
 use super::activations::Grid;
 use super::chain::Layer;
 use super::scores::{centred, disagreement, margin};
@@ -7,6 +8,9 @@ use ndarray::Array2;
 
 /// From this many bits on the range is divided evenly: steps are narrow beside what the network tells apart.
 const ENOUGH_BITS: u32 = 4;
+
+/// So many features are named.
+const NAMED: usize = 8;
 
 /// More features than this are not searched one by one.
 const FEATURES_ALONE: usize = 8;
@@ -72,10 +76,37 @@ fn candidates(full: Option<Grid>, levels: i64) -> Vec<Grid> {
     ((levels / 2).max(1)..=levels).rev().flat_map(of).collect()
 }
 
+/// Features that have one value in all samples, and weights that are not 0: the first ones by index, and how many more there are.
+#[must_use]
+pub fn constant_features(weights: &Weights, features: &[Vec<f32>]) -> Option<String> {
+    let mut rows = weights.values.chunks(weights.columns().max(1));
+    let is_constant = |values: &Vec<f32>| {
+        let has_weights = rows.next().is_some_and(|row| row.iter().any(|weight| *weight != 0.0));
+        has_weights && values.windows(2).all(|pair| pair[0] == pair[1])
+    };
+    let constant: Vec<bool> = features.iter().map(is_constant).collect();
+    let constant: Vec<usize> = (0..constant.len()).filter(|feature| constant[*feature]).collect();
+    let mut named: Vec<String> = constant.iter().take(NAMED).map(usize::to_string).collect();
+    if constant.len() > NAMED {
+        named.push(format!("and {} more", constant.len() - NAMED));
+    }
+    (!named.is_empty()).then(|| named.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transforms::quantization::Weights;
+
+    #[test]
+    fn constant_features_with_weights_are_named() {
+        let weights = Weights { shape: vec![4, 2], values: vec![1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 1.0, 1.0] };
+        let features = [vec![1.0, 1.0], vec![2.0, 2.0], vec![0.0, -0.0], vec![3.0, 4.0]];
+        assert_eq!(constant_features(&weights, &features).as_deref(), Some("0, 2"));
+        assert_eq!(constant_features(&weights, &features[3..]), None);
+        let weights = Weights { shape: vec![12], values: vec![1.0; 12] };
+        let found = constant_features(&weights, &vec![vec![5.0; 3]; 12]);
+        assert_eq!(found.as_deref(), Some("0, 1, 2, 3, 4, 5, 6, 7, and 4 more"));
+    }
 
     /// Scores `x` and `0.5`: the decision lies at 0.5.
     fn layers() -> Vec<Layer> {
