@@ -188,6 +188,25 @@ fn checksum(prefix: &[u8], content: &[u8]) -> blake3::Hash {
     hasher.finalize()
 }
 
+/// Refuses a place that [`write_atomically`] could not write to, before work is done for it.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn check_writable(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        let source = std::io::ErrorKind::IsADirectory.into();
+        return Err(Error::Io { path: path.to_owned(), action: "write", source });
+    }
+    beside(path, &tempfile::Builder::new()).map(drop)
+}
+
+/// A new file in the folder of a path.
+fn beside(path: &Path, builder: &tempfile::Builder<'_, '_>) -> Result<tempfile::NamedTempFile, Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let made = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
+    made.map_err(|source| Error::Io { path: path.to_owned(), action: "write", source })
+}
+
 /// Lets `fill` write a new file beside `path`, then puts it in place at once; on any error nothing is left behind.
 ///
 /// # Errors
@@ -198,7 +217,6 @@ pub fn write_atomically(
     fill: impl FnOnce(&mut std::io::BufWriter<&File>) -> std::io::Result<()>,
 ) -> Result<(), Error> {
     let io = |source| Error::Io { path: path.to_owned(), action: "write", source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     {
@@ -206,7 +224,7 @@ pub fn write_atomically(
         // What the umask leaves of it, as for any file.
         builder.permissions(std::fs::Permissions::from_mode(if secret { 0o600 } else { 0o666 }));
     }
-    let temporary = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(io)?;
+    let temporary = beside(path, &builder)?;
     // What a buffer holds of a secret would stay in memory: secrets are written past it. A lost secret key cannot be made
     // again, so it is on the disk before it replaces an older one.
     let buffer = if secret { 0 } else { 1 << 16 };

@@ -118,6 +118,9 @@ fn networks_that_no_parameters_serve() {
     place.write("config.json", "{\"version\": 1, \"bit\": 3}");
     refuse("--config config.json", &["config.json", "bit"]);
     refuse("--save-config out.cml", &["out.cml is given for two outputs"]);
+    // Before the model is read.
+    place.refuse_with("compile absent.onnx -o absent/out.cml", &["cannot write absent/out.cml"]);
+    place.refuse_with("compile absent.onnx --save-config . -o out.cml", &["cannot write .: "]);
 }
 
 #[test]

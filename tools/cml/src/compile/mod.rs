@@ -12,7 +12,7 @@ use crate::progress;
 use anyhow::{Result, bail};
 use cml_dialects::ir::module_op;
 use cml_runtime::commands::expect_different;
-use cml_runtime::program::file::write_atomically;
+use cml_runtime::program::file::{check_writable, write_atomically};
 use cml_runtime::program::message::Program;
 use cml_runtime::reference::message::Graph;
 use configuration::Configuration;
@@ -29,7 +29,9 @@ use std::path::Path;
 pub(crate) fn compile(arguments: &CompileArguments) -> Result<()> {
     cml_passes::set_check_semantics(arguments.check_semantics);
     let save = arguments.save_config.as_deref();
-    expect_different(&std::iter::once(arguments.output.as_path()).chain(save).collect::<Vec<_>>())?;
+    let outputs: Vec<&Path> = std::iter::once(arguments.output.as_path()).chain(save).collect();
+    expect_different(&outputs)?;
+    outputs.into_iter().try_for_each(check_writable)?;
     let mut settings = settings(&arguments.options, &arguments.calibration)?;
     if let Some(goal) = search::asked(&arguments.search) {
         settings = search::search(&arguments.model, settings, &arguments.search, goal)?;
