@@ -1,4 +1,5 @@
 //! Post-training quantization of the bundled networks at 3 bits, by its accuracy on test data that calibration never saw.
+//! Slow ones, means over many trainings among them: `cargo test --release -p cml-opt --test quantization -- --ignored`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -124,6 +125,60 @@ fn images_keep_their_accuracy() {
     let found = accuracy("digits_mlp", &quantized("digits_mlp", ""));
     println!("digits_mlp {found}");
     assert!(found >= 0.944, "{found}");
+}
+
+/// Networks that a search over integer weights takes seconds for, and what it must keep.
+const SMALL: [(&str, f64); 2] = [("simple10", 0.60), ("simple30", 0.76)];
+/// The others.
+const LARGE: [(&str, f64); 4] =
+    [("simple100", 0.85), ("pruned100_10", 0.71), ("pruned100_30", 0.85), ("digits_mlp", 0.944)];
+
+fn keep_the_decisions(networks: &[(&str, f64)], options: &str) {
+    for (network, floor) in networks {
+        let found = accuracy(network, &quantized(network, options));
+        println!("{network} {options}: {found:.3}");
+        assert!(found >= *floor, "{network}: {found}, expected {floor}");
+    }
+}
+
+#[test]
+fn searched_weights_keep_the_decisions() {
+    keep_the_decisions(&SMALL, "effort=thorough");
+}
+
+#[test]
+#[ignore = "slow: searches over many integer weights"]
+fn searched_weights_of_large_networks_keep_the_decisions() {
+    keep_the_decisions(&LARGE, "effort=thorough");
+}
+
+/// Points below float, of each family of the seed table: the mean over its trainings.
+fn losses(options: &str) -> Vec<f64> {
+    let of_family = |family: &&str| {
+        let losses = (0..5).map(|number| {
+            let model = folder("seed-table").join(family).join(format!("{number}.onnx"));
+            let float = import(&model, &ImportOptions::default()).unwrap().graph;
+            let graph = quantized_file(&model, "seed-table", options);
+            100.0 * (accuracy("seed-table", &float) - accuracy("seed-table", &graph))
+        });
+        mean(&losses.collect::<Vec<_>>())
+    };
+    let found: Vec<f64> = NETWORKS.iter().map(of_family).collect();
+    println!("{options:68} {found:.2?}, mean {:.2}", mean(&found));
+    found
+}
+
+#[test]
+#[ignore = "slow: 100 searches over integer weights"]
+fn means_over_trainings_are_near_float() {
+    let three = losses("effort=thorough");
+    assert!(mean(&three) <= 1.5, "{three:?}");
+    let four = losses("inputs=4 weights=4 activations=4 effort=thorough");
+    assert!(mean(&four) <= 0.8 && four.iter().all(|loss| *loss <= 2.0), "{four:?}");
+    let powers = losses("effort=thorough steps=power-of-two");
+    assert!(mean(&powers) - mean(&three) <= 0.7, "{powers:?} {three:?}");
+    let powers = losses("inputs=4 weights=4 activations=4 effort=thorough steps=power-of-two");
+    assert!(mean(&powers) - mean(&four) <= 0.7, "{powers:?} {four:?}");
 }
 
 #[test]

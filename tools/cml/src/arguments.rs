@@ -212,7 +212,8 @@ pub(crate) struct SearchArguments {
     /// samples alone. By default 3, since the best of many configurations is taken: one that just misses the limit then passes in 0.1 %
     /// of all cases, the luckiest of 37 in 5 % (1.64 for a network that brings its own quantizers, where nothing is chosen). The
     /// standard error is sqrt(d / n): d is the share of validation and calibration samples on which quantized and float networks
-    /// differ, one more counted, and n the number of validation samples
+    /// differ, one more counted, and n the number of validation samples. For --accuracy-target it counts what quantization may change
+    /// on other samples, and not by how much they may be harder for the network in floats
     #[arg(long, value_name = "ERRORS", value_parser = margin)]
     pub(crate) margin: Option<f64>,
 }

@@ -1,4 +1,5 @@
-//! The search for bits: what it promises, what it writes, and what it refuses.
+//! The search for bits: what it promises, what it writes, and what it refuses. Slow ones: `cargo test --release -p cml --test search --
+//! --ignored`.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -43,6 +44,30 @@ fn what_is_found_keeps_the_target_and_is_recorded() {
     assert!(place.bytes("found.cml") == place.bytes("again.cml"));
     assert!(found.configuration.contains("node_bits") && found.configuration.contains("/fc2/Gemm"));
     assert_eq!(place.succeed(&compile), table);
+}
+
+/// The default search on one half of the test samples, measured on the other.
+#[test]
+#[ignore = "slow: two searches of minutes"]
+fn what_is_found_holds_on_other_samples() {
+    for (network, half, all) in [("simple10", 250, 500), ("digits_mlp", 180, 360)] {
+        let place = Place::new();
+        let (model, data) = (model(network), data(network));
+        place.succeed(&format!(
+            "compile {model} --calibration {data}:calibration --max-loss 2% --validation {data}:x_test[0:{half}] \
+             --labels {data}:y_test[0:{half}] -o found.cml"
+        ));
+        let rows = format!("[{half}:{all}]");
+        let accuracy = |mode: &str| {
+            let json = place.succeed(&format!(
+                "predict found.cml {data}:x_test{rows} --labels {data}:y_test{rows} --json --mode {mode}"
+            ));
+            serde_json::from_str::<serde_json::Value>(&json).unwrap()["accuracy"].as_f64().unwrap()
+        };
+        let (quantized, float) = (accuracy("quantized"), accuracy(&format!("float --model {model}")));
+        println!("{network}: {quantized:.3}, float {float:.3}");
+        assert!(quantized >= float - 0.02, "{network}: {quantized} {float}");
+    }
 }
 
 #[test]
