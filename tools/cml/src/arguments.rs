@@ -126,7 +126,7 @@ pub(crate) struct CompileArguments {
     pub(crate) options: OptionArguments,
     #[command(flatten)]
     pub(crate) search: SearchArguments,
-    /// Where the options and the scales go
+    /// Where the options go, with the bits of each node by name, and the scales
     #[arg(long, value_name = "FILE")]
     pub(crate) save_config: Option<PathBuf>,
     /// Stop at a level and write the module as text
@@ -140,7 +140,7 @@ pub(crate) struct CompileArguments {
 /// What decides what program comes out, beside the model and its calibration data.
 #[derive(Args)]
 pub(crate) struct OptionArguments {
-    /// Bits of all values, or of each kind: inputs=3,weights=4,activations=3
+    /// Bits of all values, or of each kind: inputs=3,weights=4,activations=3; they replace those of single nodes in --config
     #[arg(long)]
     pub(crate) bits: Option<Bits>,
     /// One scale for each channel, or one for each tensor
@@ -180,7 +180,8 @@ pub(crate) struct OptionArguments {
     /// Cost table of another machine than the one shipped
     #[arg(long, value_name = "FILE")]
     pub(crate) machine: Option<PathBuf>,
-    /// Options and scales, as --save-config writes them; options given here as well win
+    /// Options, bits of single nodes, and scales, as --save-config writes them; options given here as well win, and those that
+    /// scales depend on need --calibration
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Value of a symbolic extent of the model

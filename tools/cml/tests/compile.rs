@@ -7,6 +7,7 @@ use cml_backend::report::Report;
 use cml_dialects::ffi::{parse_module, write_bytecode};
 use cml_passes::pipelines::QUANTIZE;
 use cml_runtime::program::message::Program;
+use serde_json::Value;
 use support::{Place, data, model};
 
 #[test]
@@ -72,6 +73,58 @@ fn a_saved_configuration_compiles_to_the_same_program() {
     place.refuse_with(&format!("compile {other} --config c.json -o x.cml"), &["of another network"]);
 }
 
+/// Scales of a file belong to the options that they were found with: others take a calibration.
+#[test]
+fn scales_are_not_taken_for_those_of_other_options() {
+    let place = Place::new();
+    let (network, calibration) =
+        (model("simple10"), format!("--calibration {}:calibration", data("simple10")));
+    place
+        .succeed(&format!("compile {network} {calibration} --effort fast --save-config c.json -o first.cml"));
+    let saved: Value = serde_json::from_slice(&place.bytes("c.json")).unwrap();
+    let three = serde_json::json!({"inputs": 3, "weights": 3});
+    assert_eq!(saved["options"]["node_bits"]["/fc1/Gemm"], three, "{saved}");
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut configuration = saved.clone();
+        change(&mut configuration);
+        place.write("changed.json", configuration.to_string());
+    };
+    let compile = format!("compile {network} --config changed.json -o x.cml");
+    let bits = serde_json::json!({"inputs": 5, "weights": 5, "activations": 5});
+    for (option, value, name) in [
+        ("bits", bits.clone(), "--bits"),
+        ("node_bits", serde_json::json!({"/fc1/Gemm": {"inputs": 3, "weights": 2}}), "node_bits"),
+        ("prune", 2.into(), "--prune"),
+        ("effort", "thorough".into(), "--effort"),
+        ("steps", "integer".into(), "--steps"),
+        ("granularity", "tensor".into(), "--granularity"),
+        ("max_accumulator_bits", 5.into(), "--max-accumulator-bits"),
+        ("keep_unfired", true.into(), "--keep-unfired"),
+    ] {
+        changed(&|configuration| configuration["options"][option] = value.clone());
+        place.refuse_with(&compile, &["earlier calibration", name, "give --calibration"]);
+    }
+    changed(&|configuration| drop(configuration.as_object_mut().unwrap().remove("calibrated_with")));
+    place.refuse_with(&compile, &["calibrated_with", "give --calibration"]);
+    // Bits for all, where each product has its own.
+    changed(&|configuration| configuration["options"]["bits"] = bits.clone());
+    place.refuse_with(&format!("{compile} {calibration}"), &["node_bits", "leave out either"]);
+    // What scales do not depend on may change, and a calibration finds those of other bits.
+    changed(&|configuration| configuration["options"]["p_error_log2"] = (-50).into());
+    place.succeed(&compile);
+    changed(&|configuration| configuration["options"]["node_bits"]["/fc2/Gemm"]["weights"] = 4.into());
+    place.succeed(&format!("{compile} {calibration} --save-config again.json"));
+    let again: Value = serde_json::from_slice(&place.bytes("again.json")).unwrap();
+    assert_eq!(
+        (&again["products"][0]["weight_limit"], &again["products"][1]["weight_limit"]),
+        (&3.into(), &7.into())
+    );
+    // Bits of the command line come before those of single nodes.
+    place.succeed(&format!("{compile} {calibration} --bits 2 --save-config two.json"));
+    let two: Value = serde_json::from_slice(&place.bytes("two.json")).unwrap();
+    assert_eq!(two["options"]["node_bits"]["/fc2/Gemm"], serde_json::json!({"inputs": 2, "weights": 2}));
+}
+
 /// Integer weights that are not the nearest ones are part of the configuration, and so are bits of single nodes.
 #[test]
 fn a_search_over_weights_can_be_verified() {
@@ -118,6 +171,20 @@ fn a_network_that_brings_its_quantizers_needs_no_calibration() {
         .unwrap();
     place.write("own.mlirbc", write_bytecode(&module));
     place.succeed("compile own.mlirbc -o own.cml");
+    place.refuse_with(
+        "compile own.mlirbc --bits 4 -o x.cml",
+        &["--bits", "leave it out", "its own quantizers"],
+    );
+    // Scales without quantizers yet.
+    let mut module = parse_module(&context, &place.bytes("nn.mlir"), "nn.mlir").unwrap();
+    let calibrate = format!("cml-calibrate{{calibration=\"{}:calibration\"}}", data("simple10"));
+    cml_passes::pipelines::run(&context, &mut module, &calibrate).unwrap();
+    place.write("scales.mlirbc", write_bytecode(&module));
+    place.succeed("compile scales.mlirbc -o scales.cml");
+    place.refuse_with(
+        "compile scales.mlirbc --effort fast -o x.cml",
+        &["--effort", "leave it out", "the scales of a calibration"],
+    );
     place.compile("simple10");
     let [own, whole] = ["own.cml", "simple10.cml"].map(|name| Program::load(&place.path(name)).unwrap());
     assert_eq!(own.server, whole.server);

@@ -90,10 +90,3 @@ fn means_of_windows_are_not_pruned() {
     }
     assert!(report.lookups_per_inference <= 144);
 }
-
-#[test]
-fn a_network_with_its_own_quantizers_is_not_pruned() {
-    let place = Place::new();
-    let network = model("digits_mlp_qat").replace("model.onnx", "model_qonnx.onnx");
-    place.refuse_with(&format!("compile {network} --prune 10 -o x.cml"), &["--prune", "its own quantizers"]);
-}

@@ -75,6 +75,37 @@ fn every_training_keeps_its_accuracy() {
     }
 }
 
+/// Nothing is chosen after training, so no option of it is taken: not on the command line, in a file, by the search or to compare.
+#[test]
+fn options_that_change_nothing_are_refused() {
+    let place = Place::new();
+    let data = data("qat100_30");
+    let network = data.replace("data.npz", "model_qonnx.onnx");
+    let parts = |option: &'static str| [option, "leave", "its own quantizers", "/fc1/Gemm"];
+    for option in [
+        "--bits 2",
+        "--max-accumulator-bits 5",
+        "--effort thorough",
+        "--steps power-of-two",
+        "--granularity tensor",
+        "--keep-unfired",
+        "--prune 10",
+    ] {
+        let name = option.split(' ').next().unwrap();
+        let given = format!("compile {network} --calibration {data}:calibration {option} -o x.cml");
+        place.refuse_with(&given, &parts(name));
+    }
+    place.refuse_with(
+        &format!("compile {network} --bits 2 --effort fast -o x.cml"),
+        &["--bits, --effort change nothing here, leave them out"],
+    );
+    place.write("nodes.json", r#"{"version": 1, "options": {"node_bits": {"/fc9/Gemm": {"weights": 2}}}}"#);
+    place.refuse_with(&format!("compile {network} --config nodes.json -o x.cml"), &parts("node_bits"));
+    let search = format!("--max-loss 5% --validation {data}:x_test --margin 0 --effort fast");
+    place.refuse_with(&format!("compile {network} {search} -o x.cml"), &parts("--effort"));
+    place.refuse_with(&format!("compare {network} {data}:x_test[0:20] --bits 4"), &parts("--bits"));
+}
+
 /// Writes `qat100_30` as `missing.onnx`, whose second layer reads what the first activation gives, without a quantizer, and whose
 /// weights there keep theirs or not.
 fn write_without_quantizer(place: &Place, quantized_weights: bool) {

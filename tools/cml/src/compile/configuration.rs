@@ -1,14 +1,16 @@
 //! The configuration of a compilation as JSON: recorded in the program, read by `--config` and by `cml verify`.
 
-use super::options::Options;
+use super::options::{NodeBits, Options};
 use anyhow::{Result, anyhow, bail};
 use cml_dialects::ir::{Function, module_op, node_name, op_name, operand};
 use cml_dialects::nn::MAIN;
 use cml_passes::transforms::quantization::{ProductQuantizers, is_quantized};
 use cml_runtime::program::message::Program;
+use cml_runtime::units::Width;
 use melior::Context;
 use melior::ir::{Module, OperationRef};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Of the configuration's form.
@@ -23,9 +25,12 @@ const MAX_BYTES: u64 = 1 << 28;
 pub(crate) struct Configuration {
     /// Of this form.
     pub(crate) version: u32,
-    /// As given, in this file and on the command line.
+    /// As given, in this file and on the command line; the bits of each product by name.
     #[serde(default)]
     pub(crate) options: Options,
+    /// The options that `products` were found with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) calibrated_with: Option<Options>,
     /// Quantizers of matrix products, in the order of the network; empty where the network brings its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) products: Vec<Product>,
@@ -33,7 +38,7 @@ pub(crate) struct Configuration {
 
 impl Default for Configuration {
     fn default() -> Self {
-        Self { version: VERSION, options: Options::default(), products: Vec::new() }
+        Self { version: VERSION, options: Options::default(), calibrated_with: None, products: Vec::new() }
     }
 }
 
@@ -93,9 +98,15 @@ impl Configuration {
         serde_json::to_string_pretty(self).expect("a configuration has nothing that JSON cannot say")
     }
 
-    /// Records what calibration wrote on the products of `@main`.
-    pub(crate) fn record(&mut self, module: &Module<'_>) -> Result<()> {
+    /// Forgets scales, as those of another network.
+    pub(crate) fn forget(&mut self) {
         self.products.clear();
+        self.calibrated_with = None;
+    }
+
+    /// Records what calibration wrote on the products of `@main`, and the bits of each by name.
+    pub(crate) fn record(&mut self, module: &Module<'_>) -> Result<()> {
+        self.forget();
         for product in products(module)? {
             if let Some(found) = ProductQuantizers::read(product)? {
                 self.products.push(Product {
@@ -111,11 +122,43 @@ impl Configuration {
                 });
             }
         }
+        self.name_bits();
+        self.calibrated_with = (!self.products.is_empty()).then(|| self.options.quantizing());
         Ok(())
     }
 
-    /// Writes what was recorded on the products of `@main`.
+    /// States the bits of each product by name, where no two of one name differ.
+    fn name_bits(&mut self) {
+        let mut named = BTreeMap::new();
+        for product in &self.products {
+            let bits = product.bits();
+            if *named.entry(product.node.clone()).or_insert(bits) != bits {
+                return;
+            }
+        }
+        let options = Options { bits: None, node_bits: named, ..self.options.clone() };
+        // A module may bring scales of more levels than options have bits for.
+        if !self.products.is_empty() && options.check().is_ok() {
+            self.options = options;
+        }
+    }
+
+    /// Writes what was recorded on the products of `@main`; options that belong to other scales are refused.
     pub(crate) fn apply(&self, context: &Context, module: &Module<'_>) -> Result<()> {
+        let changed = match &self.calibrated_with {
+            Some(options) => self.options.changed_quantizing(options),
+            None => bail!(
+                "the configuration holds scales, and not the options that they were found with (`calibrated_with`); \
+                 give --calibration, to find them anew"
+            ),
+        };
+        if !changed.is_empty() {
+            bail!(
+                "the configuration holds the scales of an earlier calibration, with another choice of {}; give \
+                 --calibration, to find others, or leave it as it was",
+                listed(&changed)
+            );
+        }
         let products = products(module)?;
         let names: Vec<String> = products.iter().map(|product| node_name(*product)).collect();
         if !names.iter().eq(self.products.iter().map(|product| &product.node)) {
@@ -136,6 +179,11 @@ impl Configuration {
 }
 
 impl Product {
+    fn bits(&self) -> NodeBits {
+        let width = |low, high| Some(Width::of_range(low, high).0);
+        NodeBits { inputs: width(0, self.levels), weights: width(-self.weight_limit, self.weight_limit) }
+    }
+
     fn quantizers(&self) -> ProductQuantizers {
         ProductQuantizers {
             offsets: self.offsets.clone(),
@@ -169,11 +217,12 @@ pub(crate) fn products<'c, 'a>(module: &'a Module<'c>) -> Result<Vec<OperationRe
     Ok(products)
 }
 
-/// Whether a matrix product of `@main` reads what a quantizer of the network gives.
-pub(crate) fn brings_quantizers(module: &Module<'_>) -> bool {
-    let Ok(main) = Function::named(module_op(module), MAIN) else { return false };
+/// The first matrix product of `@main` that reads what a quantizer of the network gives.
+pub(crate) fn quantized_product(module: &Module<'_>) -> Option<String> {
+    let main = Function::named(module_op(module), MAIN).ok()?;
     let is_product = |op: &OperationRef<'_, '_>| op_name(*op) == "nn.matmul";
-    main.ops().into_iter().filter(is_product).any(|op| operand(op, 0).is_ok_and(is_quantized))
+    let found = main.ops().into_iter().filter(is_product).find(|op| operand(*op, 0).is_ok_and(is_quantized));
+    found.map(node_name)
 }
 
 #[cfg(test)]
@@ -198,6 +247,41 @@ mod tests {
         let found = Configuration::parse(&configuration.to_json()).unwrap();
         assert_eq!(found.products[0].scales, scales);
         assert_eq!(found, configuration);
+    }
+
+    #[test]
+    fn bits_are_named_where_names_tell_products_apart() {
+        let product = |node: &str, levels: i64| {
+            let text = format!(
+                r#"{{"node": "{node}", "offsets": [0], "scales": [1], "levels": {levels}, "weight_scales": [1],
+                "weight_limit": 7}}"#
+            );
+            serde_json::from_str::<Product>(&text).unwrap()
+        };
+        let bits = Some("5".parse().unwrap());
+        let named = |products: Vec<Product>| {
+            let options = Options { bits, ..Options::default() };
+            let mut configuration = Configuration { options, products, ..Configuration::default() };
+            configuration.name_bits();
+            configuration.options
+        };
+        let options = named(vec![product("one", 3), product("two", 31)]);
+        let of = |inputs| NodeBits { inputs: Some(inputs), weights: Some(4) };
+        assert_eq!(options.bits, None);
+        assert_eq!(options.node_bits, BTreeMap::from([("one".to_owned(), of(2)), ("two".to_owned(), of(5))]));
+        for products in [vec![], vec![product("one", 3), product("one", 7)], vec![product("one", 1 << 20)]] {
+            let options = named(products);
+            assert!(options.bits == bits && options.node_bits.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_page_shows_a_configuration() {
+        let page = include_str!("../../CONFIGURATION.md");
+        let example = page.split("```json").nth(1).unwrap().split("```").next().unwrap();
+        let found = Configuration::parse(example).unwrap();
+        assert!(found.options.node_bits.len() == 2 && found.products.len() == 2);
+        assert!(found.options.changed_quantizing(&found.calibrated_with.unwrap()).is_empty());
     }
 
     #[test]

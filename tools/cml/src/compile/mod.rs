@@ -101,21 +101,11 @@ pub(crate) fn settings(arguments: &OptionArguments, calibration: &[String]) -> R
         Some(path) => Configuration::load(path)?,
         None => Configuration::default(),
     };
-    let quantizes = arguments.bits.is_some()
-        || arguments.granularity.is_some()
-        || arguments.effort.is_some()
-        || arguments.steps.is_some()
-        || arguments.max_accumulator_bits.is_some()
-        || arguments.prune.is_some()
-        || arguments.keep_unfired;
-    if quantizes && calibration.is_empty() && !configuration.products.is_empty() {
-        bail!(
-            "the configuration holds the scales of an earlier calibration; --bits, --granularity, --effort, \
-             --steps, --max-accumulator-bits, --prune and --keep-unfired need --calibration, to find others"
-        );
-    }
     let options = &mut configuration.options;
-    options.bits = arguments.bits.or(options.bits);
+    if arguments.bits.is_some() {
+        options.bits = arguments.bits;
+        options.node_bits.clear();
+    }
     options.granularity = arguments.granularity.or(options.granularity);
     options.effort = arguments.effort.or(options.effort);
     options.steps = arguments.steps.or(options.steps);

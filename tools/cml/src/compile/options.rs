@@ -295,6 +295,38 @@ impl Options {
         Ok(())
     }
 
+    /// Those that decide which scales are found, and no others.
+    pub(crate) fn quantizing(&self) -> Self {
+        Self {
+            bits: self.bits,
+            node_bits: self.node_bits.clone(),
+            max_accumulator_bits: self.max_accumulator_bits,
+            granularity: self.granularity,
+            effort: self.effort,
+            steps: self.steps,
+            prune: self.prune,
+            keep_unfired: self.keep_unfired,
+            ..Self::default()
+        }
+    }
+
+    /// Which of those are given.
+    pub(crate) fn given_quantizing(&self) -> Vec<&'static str> {
+        unequal(self, &Self::default())
+    }
+
+    /// Which of those mean something else in other options.
+    pub(crate) fn changed_quantizing(&self, other: &Self) -> Vec<&'static str> {
+        let stated = |options: &Self| Self {
+            bits: options.bits.or(Some(Bits::DEFAULT)),
+            granularity: options.granularity.or(Some(Granularity::Channel)),
+            effort: options.effort.or(Some(Effort::Normal)),
+            steps: options.steps.or(Some(Steps::Free)),
+            ..options.quantizing()
+        };
+        unequal(&stated(self), &stated(other))
+    }
+
     /// Options of `cml-calibrate`, without its data.
     pub(crate) fn calibrate(&self) -> String {
         let Bits { inputs, weights, activations } = self.bits.unwrap_or(Bits::DEFAULT);
@@ -354,9 +386,49 @@ impl Options {
     }
 }
 
+/// The names of options that decide which scales are found, and that are not the same; `node_bits` is in files alone.
+fn unequal(one: &Options, other: &Options) -> Vec<&'static str> {
+    let options = [
+        ("--bits", one.bits != other.bits),
+        ("node_bits", one.node_bits != other.node_bits),
+        ("--max-accumulator-bits", one.max_accumulator_bits != other.max_accumulator_bits),
+        ("--granularity", one.granularity != other.granularity),
+        ("--effort", one.effort != other.effort),
+        ("--steps", one.steps != other.steps),
+        ("--prune", one.prune != other.prune),
+        ("--keep-unfired", one.keep_unfired != other.keep_unfired),
+    ];
+    options.into_iter().filter(|(_, is_unequal)| *is_unequal).map(|(name, _)| name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_decides_scales_is_told_apart() {
+        let all = Options {
+            bits: Some(Bits::DEFAULT),
+            node_bits: BTreeMap::from([("fc".to_owned(), NodeBits::default())]),
+            max_accumulator_bits: Some(6),
+            granularity: Some(Granularity::Channel),
+            effort: Some(Effort::Normal),
+            steps: Some(Steps::Free),
+            prune: Some(3),
+            keep_unfired: true,
+            p_error_log2: Some(-50.0),
+            one_ring: true,
+            ..Options::default()
+        };
+        assert_eq!(all.given_quantizing().len(), 8);
+        // What is said is the default of some.
+        assert_eq!(
+            all.changed_quantizing(&Options::default()),
+            ["node_bits", "--max-accumulator-bits", "--prune", "--keep-unfired"]
+        );
+        assert!(all.changed_quantizing(&all.quantizing()).is_empty());
+        assert!(all.quantizing().p_error_log2.is_none() && !all.quantizing().one_ring);
+    }
 
     #[test]
     fn bits_of_all_kinds_or_of_each() {

@@ -1,6 +1,6 @@
 //! The search for the bits of each layer: what its choices decide on validation samples, and what they cost.
 
-use super::configuration::{Configuration, Product, products};
+use super::configuration::{Configuration, products};
 use super::options::{Effort, Granularity, NodeBits, Options, Steps};
 use super::source::Level;
 use super::stages::{Compiler, Settings};
@@ -201,13 +201,13 @@ fn decided(meaning: &Meaning, samples: &[Vec<Value>]) -> Result<Vec<i64>> {
     Ok(found)
 }
 
-/// Choices, and the quantizers that were found for those that have a score.
+/// Choices, and the configurations with the quantizers that were found for those that have a score.
 struct Candidates<'a> {
     model: &'a Path,
     settings: &'a Settings,
     layers: &'a Layers,
     validation: &'a Validation,
-    found: Mutex<BTreeMap<Point, Vec<Product>>>,
+    found: Mutex<BTreeMap<Point, Configuration>>,
 }
 
 impl Candidates<'_> {
@@ -233,19 +233,17 @@ impl Evaluator for Candidates<'_> {
     fn score(&self, point: &Point) -> Result<Score> {
         let configuration = Configuration { options: self.options(point), ..Configuration::default() };
         let settings = Settings { configuration, ..self.settings.clone() };
-        let (score, products) = with_announced(self.model, settings, &|_| (), |mut compiler| {
+        let (score, configuration) = with_announced(self.model, settings, &|_| (), |mut compiler| {
             let score = self.validation.score(&mut compiler)?;
-            Ok((score, compiler.configuration().products.clone()))
+            Ok((score, compiler.configuration().clone()))
         })?;
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(point.clone(), products);
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(point.clone(), configuration);
         Ok(score)
     }
 
     fn seconds(&self, point: &Point) -> Result<Option<f64>> {
-        let products = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(point).cloned();
-        let products = products.unwrap_or_default();
-        let configuration =
-            Configuration { options: self.options(point), products, ..Configuration::default() };
+        let configuration = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(point).cloned();
+        let configuration = configuration.unwrap_or_default();
         let settings =
             Settings { configuration, calibration: Vec::new(), rough: true, ..self.settings.clone() };
         with_announced(self.model, settings, &|_| (), |compiler| compiler.predicted_seconds())

@@ -1,6 +1,6 @@
 //! The stages of a compilation: one level down each, by the named pipelines.
 
-use super::configuration::{Configuration, brings_quantizers, products};
+use super::configuration::{Configuration, products, quantized_product};
 use super::diagnostics::Diagnostics;
 use super::source::{Level, Source};
 use anyhow::{Result, anyhow, bail};
@@ -18,7 +18,7 @@ use cml_runtime::arrays::ArraySource;
 use cml_runtime::program::message::Program;
 use cml_runtime::reference::message::Graph;
 use melior::Context;
-use melior::ir::{Module, Operation};
+use melior::ir::{Module, Operation, OperationRef};
 use std::path::PathBuf;
 
 /// Part of simplification: recorded quantizers are those of the pruned network.
@@ -159,27 +159,30 @@ impl<'c> Compiler<'c> {
     }
 
     fn quantize(&mut self) -> Result<()> {
+        if products(&self.source.module)?.is_empty() {
+            self.refuse_quantizing(&match quantized_product(&self.source.module) {
+                Some(node) => format!(
+                    "the network brings its own quantizers, as {node} has, and they stay as they were trained; \
+                     bits, bounds and pruning are chosen where the network is trained"
+                ),
+                None => "the network has no matrix product that is quantized here".to_owned(),
+            })?;
+            // Scales of another network are no part of this program.
+            self.settings.configuration.forget();
+            return Ok(());
+        }
         let needed = products(&self.source.module)?;
         let mut found = 0;
         for product in &needed {
             found += usize::from(ProductQuantizers::read(*product)?.is_some());
         }
         let count = needed.len();
-        if count == 0 {
-            // The network brought all of its quantizers: scales of another one are no part of this program.
-            self.settings.configuration.products.clear();
-            if self.settings.configuration.options.prune.is_some() {
-                bail!(
-                    "--prune: the network brings its own quantizers; prune it before it is trained with them"
-                );
-            }
-            return Ok(());
-        }
         let find: Vec<&str> = QUANTIZE.passes.iter().copied().take_while(|pass| *pass != INSERT).collect();
         let insert: Vec<&str> = QUANTIZE.passes.iter().copied().skip(find.len()).collect();
         if !self.settings.calibration.is_empty() {
             (self.announce)("calibrating");
             self.check_calibration()?;
+            self.check_bits(&needed)?;
             let calibration = calibration(&self.settings.calibration)?;
             let given = &self.settings.configuration.options;
             let mut options = format!("calibration={calibration} {}", given.calibrate());
@@ -196,7 +199,8 @@ impl<'c> Compiler<'c> {
         } else if !self.settings.configuration.products.is_empty() {
             self.settings.configuration.apply(self.context, &self.source.module)?;
         } else if found < count {
-            if let Some(product) = needed.first().filter(|_| brings_quantizers(&self.source.module)) {
+            if let Some(product) = needed.first().filter(|_| quantized_product(&self.source.module).is_some())
+            {
                 // Calibration finds both quantizers of a product, or none.
                 let or = if is_quantized(operand(*product, 1)?) {
                     ""
@@ -216,6 +220,10 @@ impl<'c> Compiler<'c> {
                  data to find some; give --calibration x.npy (or data.npz:name), or --config with the scales of an earlier \
                  compilation, or put a quantizer before the input of each in the network"
             );
+        } else {
+            self.refuse_quantizing(
+                "the module has the scales of a calibration; give --calibration, to find others",
+            )?;
         }
         self.settings.configuration.record(&self.source.module)?;
         let declared = self.settings.configuration.options.declared();
@@ -228,6 +236,31 @@ impl<'c> Compiler<'c> {
             .iter()
             .map(|pass| if *pass == INSERT { format!("{pass}{range}") } else { (*pass).to_owned() });
         self.run(&insert.collect::<Vec<_>>().join(","))
+    }
+
+    /// Refuses options of post-training quantization where there is none.
+    fn refuse_quantizing(&self, why: &str) -> Result<()> {
+        let given = self.settings.configuration.options.given_quantizing();
+        match given[..] {
+            [] => Ok(()),
+            [one] => bail!("{one} changes nothing here, leave it out: {why}"),
+            _ => bail!("{} change nothing here, leave them out: {why}", given.join(", ")),
+        }
+    }
+
+    /// Refuses bits for all products where each has others by name.
+    fn check_bits(&self, needed: &[OperationRef<'_, '_>]) -> Result<()> {
+        let options = &self.settings.configuration.options;
+        let is_named = |product: &OperationRef<'_, '_>| {
+            let bits = options.node_bits.get(&node_name(*product));
+            bits.is_some_and(|bits| bits.inputs.is_some() && bits.weights.is_some())
+        };
+        if options.bits.is_some() && needed.iter().all(is_named) {
+            bail!(
+                "the configuration has bits for every product by name (node_bits), none is left for bits; leave out either"
+            );
+        }
+        Ok(())
     }
 
     /// Refuses a name that no input has; a file may have a `=` in its name.
