@@ -11,6 +11,9 @@ pub enum Error {
     /// The program that comes out cannot be run, or breaks its own promises.
     #[error(transparent)]
     Invalid(Box<cml_runtime::program::Invalid>),
+    /// No server can run the program.
+    #[error(transparent)]
+    Server(#[from] cml_runtime::server::Error),
     /// The numbers of the program cannot be assessed.
     #[error(transparent)]
     Parameters(#[from] cml_runtime::parameters::Error),

@@ -115,6 +115,22 @@ fn groups_of_a_layer_run_together() {
     encrypted_equals_clear(form, &server, &mut ChaCha8Rng::seed_from_u64(8));
 }
 
+/// As many samples go together as a bound of memory allows, and no more.
+#[test]
+fn memory_bounds_how_many_samples_run_together() {
+    let mut random = ChaCha8Rng::seed_from_u64(12);
+    for (lookups, together) in [(20, 339), (2000, 3), (20_000, 1)] {
+        let form = Form { lookups, extension: 0, slots: 23, factor: 1 };
+        let server = program(form, narrow(), &mut random);
+        let checked = CheckedServer::new(&server).unwrap();
+        let bytes = |samples| checked.peak_bytes(NonZeroUsize::new(samples).unwrap());
+        // What the lookups read, the same under the small key, and their results.
+        let words = lookups * (2 * 2049 + 851);
+        assert_eq!(bytes(1001) - bytes(1000), 8 * words as u64);
+        assert_eq!(checked.samples_at_once().get(), together);
+    }
+}
+
 #[test]
 fn simulated_equals_clear_within_the_budget() {
     let mut random = ChaCha8Rng::seed_from_u64(3);

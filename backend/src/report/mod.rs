@@ -12,6 +12,7 @@ use cml_runtime::parameters::{key_sets, outputs};
 use cml_runtime::program::file::FORMAT_VERSION;
 use cml_runtime::program::message::{Client, EncryptedPort, Event, Program, Server};
 use cml_runtime::program::{self, Invalid, message};
+use cml_runtime::server::CheckedServer;
 use cml_runtime::units::{Log2Probability, Spacing};
 use neighbours::neighbours;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,12 @@ pub struct Report {
     pub input_bytes: u64,
     /// Size of the encrypted output of one sample, in bytes.
     pub output_bytes: u64,
+    /// How many samples a server takes through the program together, if it has as many.
+    #[serde(default)]
+    pub samples_together: u64,
+    /// Most memory that keys and ciphertexts take on the server, with that many samples, in bytes.
+    #[serde(default)]
+    pub server_bytes: u64,
     /// What the cost table gives for one inference; `None` where the program was made without one.
     pub predicted_seconds: Option<f64>,
     /// What pruning did, by product; nothing where nothing was pruned.
@@ -226,6 +233,8 @@ impl Report {
         let client = program.client.as_ref().ok_or(Invalid::Missing { what: "client" })?;
         let server = program.server.as_ref().ok_or(Invalid::Missing { what: "server" })?;
         let sets = &client.parameters;
+        let checked = CheckedServer::new(server)?;
+        let samples_together = checked.samples_at_once();
         let summary = summarize(&client.events, sets)?;
         let readings = Reading::all(server)?;
         let lookups = readings.values().map(|readings| Lookup::of(readings, client, &summary, recorded));
@@ -259,6 +268,8 @@ impl Report {
             eval_key_bytes: key_sets::eval_key_bytes(sets),
             input_bytes: input_bytes(client),
             output_bytes: output_bytes(client),
+            samples_together: samples_together.get() as u64,
+            server_bytes: checked.peak_bytes(samples_together),
             predicted_seconds: recorded.seconds,
             pruned: recorded.pruned.clone(),
             neurons: recorded.neurons.clone(),

@@ -79,6 +79,8 @@ impl Report {
         row("evaluation key", bytes(self.eval_key_bytes));
         row("encrypted input", format!("{} a sample", bytes(self.input_bytes)));
         row("encrypted output", format!("{} a sample", bytes(self.output_bytes)));
+        let together = self.samples_together;
+        row("server memory", format!("{}, up to {together} samples together", bytes(self.server_bytes)));
         let predicted = self.predicted_seconds.map(|seconds| format!("{seconds:.2} s an inference"));
         row("predicted time", predicted.unwrap_or_else(|| "unknown (no cost table)".to_owned()));
         table

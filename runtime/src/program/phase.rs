@@ -110,6 +110,15 @@ impl Reading<'_> {
         }
     }
 
+    /// How many test polynomials are rotated.
+    #[must_use]
+    pub fn polynomials(self) -> u64 {
+        match self {
+            Self::Tables(bootstrap) => bootstrap.tables.len() as u64,
+            Self::Comparisons(_) => 1,
+        }
+    }
+
     /// Integers of the widest range that is read.
     #[must_use]
     pub fn entries(self) -> u64 {

@@ -17,9 +17,6 @@ use std::ops::Range;
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
 
-/// Ciphertexts of one value, over all samples that run together: about 1 GiB of them.
-const CIPHERTEXTS_AT_ONCE: usize = 1 << 16;
-
 /// Ciphertexts under the big key of all samples: sample by sample, in each the elements, in each mask and body.
 #[derive(Clone)]
 pub struct Lists {
@@ -37,7 +34,7 @@ pub struct Encrypted<'a> {
 }
 
 impl CheckedServer<'_> {
-    /// Runs all samples of the inputs, as many of them together as memory allows; `progress` is told each time how many
+    /// Runs all samples of the inputs, [`Self::samples_at_once`] of them together; `progress` is told each time how many
     /// bootstraps were finished, from any thread.
     ///
     /// # Errors
@@ -96,12 +93,6 @@ impl CheckedServer<'_> {
             finished.samples.extend((0..samples.len()).map(of_sample));
         }
         Ok(finished)
-    }
-
-    /// How many samples may go through the program together.
-    fn samples_at_once(&self) -> NonZeroUsize {
-        let widest = self.values().iter().map(|value| value.count).max().unwrap_or(0);
-        NonZeroUsize::new(CIPHERTEXTS_AT_ONCE / widest.max(1)).unwrap_or(NonZeroUsize::MIN)
     }
 }
 

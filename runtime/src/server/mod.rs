@@ -10,6 +10,7 @@ mod encrypted;
 mod error;
 mod key;
 pub mod measure;
+mod memory;
 mod returns;
 mod rotations;
 mod simulated;

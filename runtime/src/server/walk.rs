@@ -45,11 +45,7 @@ impl<'a> CheckedServer<'a> {
                 checked.check_positions(reading).map_err(refuse)?;
                 let set = &server.parameters[reading.key() as usize];
                 let size = u64::from(set.polynomial_size) << reading.extension();
-                let polynomials = match reading {
-                    Reading::Tables(bootstrap) => bootstrap.tables.len() as u64,
-                    Reading::Comparisons(_) => 1,
-                };
-                coefficients += polynomials * size;
+                coefficients += reading.polynomials() * size;
                 if coefficients > MAX_COEFFICIENTS {
                     return Err(refuse("its tables and those before do not fit into memory").into());
                 }

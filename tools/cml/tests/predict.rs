@@ -118,6 +118,8 @@ fn the_report_has_every_field() {
         "eval_key_bytes",
         "input_bytes",
         "output_bytes",
+        "samples_together",
+        "server_bytes",
         "predicted_seconds",
     ] {
         assert!(!report[field].is_null(), "{field}");
