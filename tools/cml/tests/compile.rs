@@ -8,6 +8,8 @@ use cml_dialects::ffi::{parse_module, write_bytecode};
 use cml_passes::pipelines::QUANTIZE;
 use cml_runtime::program::message::Program;
 use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
 use support::{Place, data, model};
 
 #[test]
@@ -225,4 +227,57 @@ fn declared_ranges_narrow_and_are_enforced() {
     place.refuse_with("predict narrow.cml outside.npy --mode quantized", &["sample 0", "0.3", "0 to 0.25"]);
     place.refuse_with(&format!("{compile} --input-range y=0:1 -o x.cml"), &["no input is called y"]);
     place.refuse_with(&format!("{compile} --input-range 0:1,0:1,0:1 -o x.cml"), &["3 bounds"]);
+}
+
+fn report(place: &Place, program: &str) -> Value {
+    serde_json::from_str(&place.succeed(&format!("inspect {program} --json"))).unwrap()
+}
+
+/// All keys in one ring where that is asked for, in two where it is not; exact all the same.
+#[test]
+fn one_ring_is_kept_for_all_keys() {
+    let place = Place::new();
+    place.compile("simple10");
+    let (network, data) = (model("simple10"), data("simple10"));
+    place.succeed(&format!(
+        "compile {network} --calibration {data}:calibration --bits 3 --one-ring --save-config c.json -o ring.cml"
+    ));
+    let rings = |program: &str| {
+        let sets = report(&place, program)["parameter_sets"].as_array().unwrap().clone();
+        let ring = |set: &Value| (set["glwe_dimension"].as_u64(), set["polynomial_size"].as_u64());
+        sets.iter().map(ring).collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!((rings("simple10.cml"), rings("ring.cml")), (2, 1));
+    let found = place.succeed(&format!("predict ring.cml {data}:x_test[0:2] --json"));
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["equal_to_quantized"], 2, "{found}");
+    // A configuration keeps it.
+    place.succeed(&format!("compile {network} --config c.json -o again.cml"));
+    assert_eq!(rings("again.cml"), 1);
+}
+
+/// Predictions are those of the machine whose table is given; the shipped one gives what no table gives.
+#[test]
+fn a_cost_table_of_another_machine_is_used() {
+    let place = Place::new();
+    place.compile("simple10");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtime/machines/default.json");
+    let shipped = std::fs::read_to_string(shipped).unwrap();
+    let mut other: Value = serde_json::from_str(&shipped).unwrap();
+    assert!(other["threads"].as_u64().unwrap() > 1);
+    (other["name"], other["threads"]) = ("one-thread".into(), 1.into());
+    other["crowded"] = Value::Array(vec![]);
+    place.write("shipped.json", shipped);
+    place.write("other.json", other.to_string());
+    let compile =
+        format!("compile {} --calibration {}:calibration --bits 3", model("simple10"), data("simple10"));
+    place.succeed(&format!("{compile} --machine shipped.json -o shipped.cml"));
+    assert!(place.bytes("shipped.cml") == place.bytes("simple10.cml"));
+    place.succeed(&format!("{compile} --machine other.json -o other.cml"));
+    let seconds = |program: &str| report(&place, program)["predicted_seconds"].as_f64().unwrap();
+    assert!(seconds("other.cml") > 1.5 * seconds("simple10.cml"));
+    let verify = format!("verify other.cml {}", model("simple10"));
+    assert!(place.succeed(&format!("{verify} --machine other.json")).contains("is what"));
+    // The program names the table that it was made with.
+    place.refuse(&verify);
 }
