@@ -187,12 +187,12 @@ impl LinearForms {
     #[must_use]
     pub fn problem(&self) -> Problem {
         let group = |group: &Group| parameters::Group {
-            reading: self.reading(&group.node, &group.forms),
+            reading: self.reading(&group.node, widest(group.tables.iter().map(ends)), &group.forms),
             profile: group.profile.clone(),
             compares: (!group.comparisons.is_empty()).then(|| comparisons::slots(&group.comparisons)),
         };
         let output = |output: &Output| parameters::Output {
-            reading: self.reading(&output.name, &output.forms),
+            reading: self.reading(&output.name, widest(output.pairs()), &output.forms),
             slots: output.slots(),
         };
         Problem {
@@ -205,7 +205,7 @@ impl LinearForms {
 
 impl LinearForms {
     /// With the squared weights of each form, by list.
-    fn reading(&self, node: &str, forms: &[Form]) -> Reading {
+    fn reading(&self, node: &str, range: (i64, i64), forms: &[Form]) -> Reading {
         let norms = |form: &Form| {
             let mut weights: BTreeMap<u32, BTreeMap<u32, f64>> = BTreeMap::new();
             for ((list, place), weight) in &form.terms {
@@ -220,7 +220,7 @@ impl LinearForms {
             };
             weights.into_iter().map(norm).collect::<Norms>()
         };
-        Reading::new(node.to_owned(), forms.iter().map(norms))
+        Reading::new(node.to_owned(), range, forms.iter().map(norms))
     }
 }
 
@@ -228,10 +228,24 @@ impl Output {
     /// Half-torus slots that it needs: a decrypted value needs no padding, so its range may fill the torus.
     #[must_use]
     pub fn slots(&self) -> u64 {
-        let spans =
-            self.ranges.lows.iter().zip(&self.ranges.highs).map(|(lo, hi)| (hi - lo).unsigned_abs() + 1);
+        let spans = self.pairs().map(|(lo, hi)| (hi - lo).unsigned_abs() + 1);
         spans.max().unwrap_or(1).div_ceil(2)
     }
+
+    fn pairs(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        self.ranges.lows.iter().copied().zip(self.ranges.highs.iter().copied())
+    }
+}
+
+/// First and last argument of a table.
+fn ends(table: &Table) -> (i64, i64) {
+    (table.lo, table.lo + table.values.len() as i64 - 1)
+}
+
+/// The first of the widest of some ranges.
+fn widest(ranges: impl Iterator<Item = (i64, i64)>) -> (i64, i64) {
+    let span = |range: &(i64, i64)| range.1.abs_diff(range.0);
+    ranges.reduce(|one, other| if span(&other) > span(&one) { other } else { one }).unwrap_or_default()
 }
 
 fn sources<'f>(forms: impl Iterator<Item = &'f Form>) -> BTreeSet<Source> {
@@ -518,7 +532,7 @@ mod tests {
             measured: vec![None],
         };
         let forms = LinearForms { arguments: vec![4], groups: vec![group], ..LinearForms::default() };
-        let found = forms.reading("fc", &[Form { terms, constant: 5 }]);
+        let found = forms.reading("fc", (0, 1), &[Form { terms, constant: 5 }]);
         assert_eq!((found.count, found.rows), (1, vec![Norms::from([(0, 5.0), (1, 9.0)])]));
     }
 

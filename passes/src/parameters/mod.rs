@@ -163,12 +163,25 @@ pub enum SearchError {
 /// The demand that stands in the way, and what would help: numbers at the key set that comes nearest.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "{node}: no parameters {verb} {slots} different values ({bits} bits) of squared weight norm {norm2_squared:.0} \
+    "{node}: no parameters {verb} {lo}:{hi} ({values} values, {bits} bits) of squared weight norm {norm2_squared:.0} \
      within a failure probability of 2^{budget:.1} {per}; the least that can be reached is 2^{reachable:.1}. \
-     use fewer bits (for inputs, weights or activations; at these parameters the node could have {slots_that_fit} \
-     values), smaller weights, {rounding}or a larger failure probability",
+     At these parameters the node could have {values_that_fit} values. What helps: {narrower}a smaller --bits (for inputs, \
+     weights or activations), a larger {budget_option}{rounding}",
     verb = if *kind == DemandKind::Lookup { "look up" } else { "decrypt" },
-    rounding = if *kind == DemandKind::Lookup { "--rounding approximate:BITS where results may differ, " } else { "" },
+    lo = range.0,
+    hi = range.1,
+    values = range.1.abs_diff(range.0).saturating_add(1),
+    narrower = match (kind, narrower(*bits, *values_that_fit)) {
+        (DemandKind::Lookup, Some(bits)) => format!("--max-accumulator-bits {bits}, "),
+        _ => String::new(),
+    },
+    rounding = match (kind, narrower(*bits, *values_that_fit)) {
+        (DemandKind::Lookup, Some(bits)) => {
+            format!(", --rounding approximate:{} where results may differ", bits.min(ROUNDED))
+        }
+        _ => String::new(),
+    },
+    budget_option = if *of_inference { "--p-error" } else { "--p-error-per-lookup" },
     per = if *of_inference { "for the inference" } else { "for each lookup" }
 )]
 pub struct TooDemanding {
@@ -176,9 +189,9 @@ pub struct TooDemanding {
     pub node: String,
     /// What reads its phases.
     pub kind: DemandKind,
-    /// Integers that half the torus holds at its spacing.
-    pub slots: u64,
-    /// `ceil(log2(slots))`.
+    /// Smallest and largest integer of the widest that it reads.
+    pub range: (i64, i64),
+    /// Width of this range.
     pub bits: u32,
     /// Sum of squared weights, on inputs and bootstraps together.
     pub norm2_squared: f64,
@@ -188,6 +201,14 @@ pub struct TooDemanding {
     pub of_inference: bool,
     /// log2 of what the budget would have to be.
     pub reachable: f64,
-    /// How many slots this node could have, all else unchanged; as many as it has where only the sum is too much.
-    pub slots_that_fit: u64,
+    /// How many values this node could have, all else unchanged; as many as it has where only the sum is too much.
+    pub values_that_fit: u64,
+}
+
+/// Bits of an approximate reading that is worth trying first.
+const ROUNDED: u32 = 6;
+
+/// Bits that so many values fill, but fewer than there are; `None` where a range has none to lose.
+fn narrower(bits: u32, values_that_fit: u64) -> Option<u32> {
+    Some(values_that_fit.checked_ilog2()?.min(bits.checked_sub(1)?)).filter(|bits| *bits > 0)
 }

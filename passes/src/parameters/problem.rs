@@ -49,6 +49,8 @@ pub type Norms = BTreeMap<u32, f64>;
 pub struct Reading {
     /// The ONNX node, or the name of the output.
     pub node: String,
+    /// Smallest and largest integer of the widest of them.
+    pub range: (i64, i64),
     /// How many there are in one inference.
     pub count: u32,
     /// Those of their norms that no other's exceed in all lists; or a bound for them.
@@ -58,7 +60,7 @@ pub struct Reading {
 impl Reading {
     /// Of all elements, with the norms of each.
     #[must_use]
-    pub fn new(node: String, elements: impl IntoIterator<Item = Norms>) -> Self {
+    pub fn new(node: String, range: (i64, i64), elements: impl IntoIterator<Item = Norms>) -> Self {
         let (mut count, mut rows) = (0u32, Vec::<Norms>::new());
         for element in elements {
             count = count.saturating_add(1);
@@ -75,7 +77,7 @@ impl Reading {
             }
             rows = vec![bound];
         }
-        Self { node, count, rows }
+        Self { node, range, count, rows }
     }
 
     /// The lists that are read, in order.
@@ -171,10 +173,10 @@ mod tests {
     fn only_the_largest_norms_are_kept() {
         let elements =
             [norms(&[(0, 1.0)]), norms(&[(0, 2.0), (1, 1.0)]), norms(&[(1, 3.0)]), norms(&[(0, 2.0)])];
-        let reading = Reading::new("Relu_0".to_owned(), elements);
+        let reading = Reading::new("Relu_0".to_owned(), (0, 1), elements);
         assert_eq!((reading.count, reading.rows.len()), (4, 2));
         assert_eq!(reading.largest(|list| [10.0, 1.0][list]), 21.0);
         let many = (0..100).map(|i| norms(&[(0, f64::from(i)), (1, f64::from(100 - i))]));
-        assert_eq!(Reading::new(String::new(), many).rows, [norms(&[(0, 99.0), (1, 100.0)])]);
+        assert_eq!(Reading::new(String::new(), (0, 1), many).rows, [norms(&[(0, 99.0), (1, 100.0)])]);
     }
 }

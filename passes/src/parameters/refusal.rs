@@ -145,22 +145,24 @@ fn blame(plan: &Plan, budget: Budget, nearest: &Nearest) -> SearchError {
     let weights = nearest.readers.iter().map(weight).enumerate();
     let worst = weights.fold((0, f64::NEG_INFINITY), worse).0;
     let problem = plan.problem;
-    let (reading, slots, kind) = match worst.checked_sub(problem.groups.len()) {
-        None => (&problem.groups[worst].reading, problem.groups[worst].profile.range, DemandKind::Lookup),
-        Some(output) => (&problem.outputs[output].reading, problem.outputs[output].slots, DemandKind::Output),
+    let (reading, kind) = match worst.checked_sub(problem.groups.len()) {
+        None => (&problem.groups[worst].reading, DemandKind::Lookup),
+        Some(output) => (&problem.outputs[output].reading, DemandKind::Output),
     };
+    let (lo, hi) = reading.range;
+    let values = hi.abs_diff(lo).saturating_add(1);
     let reached = if nearest.of_inference { budget.inference } else { budget.per_lookup };
     let reached = reached.map_or(0.0, |budget| budget.0);
     let reader = &nearest.readers[worst];
     SearchError::TooDemanding(Box::new(TooDemanding {
         node: reading.node.clone(),
         kind,
-        slots,
-        bits: Width::of_range(1, i64::try_from(slots).unwrap_or(i64::MAX)).0,
+        range: reading.range,
+        bits: Width::of_range(lo, hi).0,
         norm2_squared: reading.largest(|_| 1.0),
         budget: reached,
         of_inference: nearest.of_inference,
         reachable: (reached + nearest.excess).min(0.0),
-        slots_that_fit: ((slots as f64 / reader.load()) as u64).min(slots),
+        values_that_fit: ((values as f64 / reader.load()) as u64).min(values),
     }))
 }

@@ -111,7 +111,7 @@ fn networks_that_no_parameters_serve() {
     };
     refuse("--bits 16", &["/fc1/Gemm", "bits"]);
     refuse("--bits 9", &["Relu", "no parameters", "bits", "2^-40"]);
-    refuse("--p-error 2^-100000000", &["no parameters", "2^-100000000", "larger failure probability"]);
+    refuse("--p-error 2^-100000000", &["no parameters", "2^-100000000", "a larger --p-error"]);
     refuse("--machine absent.json", &["absent.json"]);
     place.write("machine.json", "{}");
     refuse("--machine machine.json", &["machine.json"]);

@@ -122,10 +122,11 @@ fn what_does_not_fit_is_refused_with_what_would_help() {
     place.refuse_with(
         "compile table.mlir -o table.cml",
         &[
-            "no parameters look up 4096 different values (12 bits)",
-            "use fewer bits",
-            "the node could have",
-            "--rounding approximate",
+            "no parameters look up 0:4095 (4096 values, 12 bits)",
+            "--max-accumulator-bits",
+            "--bits",
+            "a larger --p-error,",
+            "--rounding approximate:6",
         ],
     );
 }

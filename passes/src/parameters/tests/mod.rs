@@ -30,16 +30,19 @@ fn ramp(range: i64) -> Profile {
     staircase(range, 1..range)
 }
 
-fn reading(node: &str, count: u32, pairs: &[(u32, f64)]) -> Reading {
-    Reading { node: node.to_owned(), count, rows: vec![pairs.iter().copied().collect()] }
+fn reading(node: &str, range: (i64, i64), count: u32, pairs: &[(u32, f64)]) -> Reading {
+    Reading { node: node.to_owned(), range, count, rows: vec![pairs.iter().copied().collect()] }
 }
 
 fn group(count: u32, profile: Profile, pairs: &[(u32, f64)]) -> Group {
-    Group { reading: reading(&format!("Relu_{}", profile.range), count, pairs), profile, compares: None }
+    let range = (0, profile.range as i64 - 1);
+    let reading = reading(&format!("Relu_{}", profile.range), range, count, pairs);
+    Group { reading, profile, compares: None }
 }
 
 fn output(count: u32, slots: u64, pairs: &[(u32, f64)]) -> Output {
-    Output { reading: reading("scores", count, pairs), slots }
+    let range = (-(slots as i64), slots as i64 - 1);
+    Output { reading: reading("scores", range, count, pairs), slots }
 }
 
 /// Groups that read what a group before them made: that has a narrow table.

@@ -15,10 +15,10 @@ fn what_nothing_can_read_is_named() {
     for options in [PLAIN, Options::default()] {
         let error = refuse(&of(1 << 20), Budget::default(), options);
         let SearchError::TooDemanding(found) = &error else { panic!("{error}") };
-        assert_eq!((found.node.as_str(), found.slots, found.bits), ("Relu_1048576", 1 << 20, 20));
+        assert_eq!((found.node.as_str(), found.range, found.bits), ("Relu_1048576", (0, (1 << 20) - 1), 20));
         assert!(found.reachable > -40.0 && found.of_inference);
         // The advice holds.
-        let fits = found.slots_that_fit;
+        let fits = found.values_that_fit;
         assert!((64..1 << 20).contains(&fits), "{fits}");
         assert!(search(&of(fits as i64 / 2), Budget::default(), &machine(), options).is_ok());
 
@@ -27,7 +27,7 @@ fn what_nothing_can_read_is_named() {
         let error = refuse(&behind_a_lookup(many, vec![]), Budget::default(), options);
         let SearchError::TooDemanding(found) = &error else { panic!("{error}") };
         assert!(
-            found.norm2_squared == 1e4 && found.reachable > -40.0 && found.slots_that_fit < fits,
+            found.norm2_squared == 1e4 && found.reachable > -40.0 && found.values_that_fit < fits,
             "{error}"
         );
     }
@@ -37,6 +37,42 @@ fn what_nothing_can_read_is_named() {
         message.contains("scores: no parameters decrypt") && message.contains("for each lookup"),
         "{message}"
     );
+}
+
+/// Where, what was found, and the options by name.
+#[test]
+fn a_refusal_says_what_to_do() {
+    let mut error = TooDemanding {
+        node: "/fc2/Gemm".to_owned(),
+        kind: DemandKind::Lookup,
+        range: (-434, 406),
+        bits: 10,
+        norm2_squared: 450.0,
+        budget: -40.0,
+        of_inference: true,
+        reachable: -12.25,
+        values_that_fit: 300,
+    };
+    assert_eq!(
+        error.to_string(),
+        "/fc2/Gemm: no parameters look up -434:406 (841 values, 10 bits) of squared weight norm 450 within a failure \
+         probability of 2^-40.0 for the inference; the least that can be reached is 2^-12.2. At these parameters the node \
+         could have 300 values. What helps: --max-accumulator-bits 8, a smaller --bits (for inputs, weights or \
+         activations), a larger --p-error, --rounding approximate:6 where results may differ"
+    );
+    (error.kind, error.of_inference) = (DemandKind::Output, false);
+    assert_eq!(
+        error.to_string(),
+        "/fc2/Gemm: no parameters decrypt -434:406 (841 values, 10 bits) of squared weight norm 450 within a failure \
+         probability of 2^-40.0 for each lookup; the least that can be reached is 2^-12.2. At these parameters the node \
+         could have 300 values. What helps: a smaller --bits (for inputs, weights or activations), a larger \
+         --p-error-per-lookup"
+    );
+    // Nothing can be narrower, and only the sum is too much.
+    (error.kind, error.range, error.bits, error.values_that_fit) = (DemandKind::Lookup, (0, 1), 1, 2);
+    assert!(!error.to_string().contains("--max-accumulator-bits"), "{error}");
+    (error.range, error.bits, error.values_that_fit) = ((0, 15), 4, 16);
+    assert!(error.to_string().contains("--max-accumulator-bits 3, "), "{error}");
 }
 
 #[test]
@@ -61,7 +97,7 @@ fn senseless_arguments_are_refused() {
         SearchError::BadDemand { name, .. } => name,
         other => panic!("{other}"),
     };
-    assert_eq!(name(of(Group { reading: reading("Relu_0", 0, &[(0, 1.0)]), ..good() })), "number");
+    assert_eq!(name(of(Group { reading: reading("Relu_0", (0, 3), 0, &[(0, 1.0)]), ..good() })), "number");
     for norm in [f64::NAN, f64::INFINITY, -1.0] {
         assert_eq!(name(of(group(1, ramp(4), &[(0, norm)]))), "squared norm");
     }

@@ -72,7 +72,8 @@ mod tests {
             let first = (range as f64 - gap * steps) / 2.0;
             let step = |x: i64| ((x as f64 - first) / gap).clamp(0.0, steps) as i64;
             let table = Table { lo: 0, values: (0..range).map(step).collect() };
-            let reading = |list: u32| Reading::new(String::new(), [Norms::from([(list, 64.0)])]);
+            let reading =
+                |list: u32| Reading::new(String::new(), (0, range - 1), [Norms::from([(list, 64.0)])]);
             let of = |list: u32, table: &Table| Group {
                 reading: reading(list),
                 profile: Profile::of(table).unwrap(),
