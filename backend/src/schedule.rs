@@ -1,4 +1,7 @@
 //! The order of the server's steps: what no result needs is left out, and steps that do not wait for each other stand together.
+//!
+//! The server runs all bootstraps of one depth as a wave, and the next wave after it: branches overlap within a depth, and never
+//! across depths.
 
 use cml_runtime::program::message::Server;
 use petgraph::Direction;

@@ -16,7 +16,7 @@ use cml_runtime::server::CheckedServer;
 use cml_runtime::units::{Log2Probability, Spacing};
 use neighbours::neighbours;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of the seed from which all masks of one encrypted input follow.
 const SEED_BYTES: u64 = 16;
@@ -141,8 +141,8 @@ pub struct Lookup {
     pub measured_range: Option<(i64, i64)>,
     /// Largest 2-norm of the weights since the last bootstrap, not squared.
     pub norm2: f64,
-    /// How the lookup is done: `bootstrap`, `extended_bootstrap`, `fold`, `steps`, `zones`, `floor`, or one of the last three
-    /// after a fold, as in `fold_steps`; `compare` where all tables of a value are read out of one rotation; `approximate` where a
+    /// How the lookup is done: `bootstrap`, `extended_bootstrap`, `fold`, `steps`, `zones`, `floor`, `nearest`, or one of
+    /// the last four after a fold, as in `fold_steps`; `compare` where all tables of a value are read out of one rotation; `approximate` where a
     /// table is read at once and not exactly.
     pub form: String,
     /// How many bootstraps one value takes.
@@ -383,7 +383,7 @@ impl Lookup {
             measured_width: event.measured_width,
             measured_range: recorded.measured.get(&reading.lookup()).copied(),
             norm2: norm2_squared.sqrt(),
-            form: form_of(&stages),
+            form: form_of(&stages, evenly_spaced(readings)),
             rotations: stages.len() as u32,
             milliseconds: of_value.map(|one| one * f64::from(event.count) / f64::from(count.max(1))),
             share_of_time: None,
@@ -414,9 +414,10 @@ fn role_of(reading: program::Reading<'_>) -> String {
 
 /// The name of a chain of stages: `bootstrap` or `extended_bootstrap` for a table that is read at once, and `approximate`
 /// where that is not exact; `compare` where all tables of a value are read out of one rotation; `fold` for one that is read after
-/// folds; `steps` for equal jumps, `zones` for unequal ones, `floor` for jumps on a lattice. A fold before one of these three
-/// gives `fold_steps`, and so on.
-fn form_of(stages: &[Stage]) -> String {
+/// folds; `steps` for equal jumps, `zones` for unequal ones; `floor` where the nearest border is found and all borders are
+/// equally far apart, so that it is the floor of a division, `nearest` where they are not. A fold before one of these four gives
+/// `fold_steps`, and so on.
+fn form_of(stages: &[Stage], evenly_spaced: bool) -> String {
     let has = |role| stages.iter().any(|stage| stage.role == role);
     if has("approximate") {
         return "approximate".to_owned();
@@ -427,13 +428,27 @@ fn form_of(stages: &[Stage]) -> String {
     let chain = match (has("count"), has("nearest"), has("table")) {
         (true, _, false) => "steps",
         (true, _, true) => "zones",
-        (false, true, _) => "floor",
+        (false, true, _) if evenly_spaced => "floor",
+        (false, true, _) => "nearest",
         (false, false, _) if has("fold") => return "fold".to_owned(),
         (false, false, _) if stages.iter().all(|stage| stage.extension == 0) => "bootstrap",
         (false, false, _) => "extended_bootstrap",
     };
     let folds_first = stages.first().is_some_and(|stage| stage.role == "fold");
     if folds_first { format!("fold_{chain}") } else { chain.to_owned() }
+}
+
+/// Whether all borders that these stages look for are equally far apart.
+fn evenly_spaced(readings: &[Reading<'_>]) -> bool {
+    let tables = readings.iter().filter_map(|reading| match reading.reading {
+        program::Reading::Tables(bootstrap) if bootstrap.stage() == message::Stage::Nearest => {
+            Some(&bootstrap.tables)
+        }
+        _ => None,
+    });
+    let neighbours = tables.flatten().flat_map(|table| table.values.windows(2));
+    let distances = neighbours.map(|pair| pair[0].abs_diff(pair[1])).filter(|distance| *distance > 0);
+    distances.collect::<BTreeSet<_>>().len() <= 1
 }
 
 impl Parameters {

@@ -247,3 +247,26 @@ fn only_what_cannot_be_computed_is_taken_from_the_file() {
     program.report = "damaged".to_owned();
     assert_eq!(Report::stored_in(&program).unwrap(), Report::of(&program, &Recorded::default()).unwrap());
 }
+
+/// Chains by the nearest border, with borders here and there.
+#[test]
+fn a_floor_has_borders_that_are_equally_far_apart() {
+    for (borders, form) in [(vec![10, 30], "floor"), (vec![0, 10, 20], "floor"), (vec![0, 10, 30], "nearest")]
+    {
+        let mut program = program();
+        for step in &mut program.server.as_mut().unwrap().steps {
+            if let Some(Action::Bootstrap(bootstrap)) = &mut step.action {
+                match bootstrap.stage() {
+                    message::Stage::Nearest => {
+                        let parts = (0..40).map(|at| borders[at * borders.len() / 40]);
+                        bootstrap.tables[0].values = parts.collect();
+                    }
+                    message::Stage::Count => bootstrap.stage = message::Stage::Sign.into(),
+                    _ => {}
+                }
+            }
+        }
+        let report = Report::of(&program, &Recorded::default()).unwrap();
+        assert_eq!(report.lookups[2].form, form, "{borders:?}");
+    }
+}

@@ -115,7 +115,9 @@ impl<'a> CheckedServer<'a> {
 
     /// Takes one value for each input through all steps; gives one value for each output.
     ///
-    /// Steps run in waves: first the linear ones that wait for no bootstrap, then together all bootstraps that can run.
+    /// Steps run in waves: first the linear ones that wait for no bootstrap, then together all bootstraps that can run. A wave
+    /// ends for all of its bootstraps at once: where one branch of a network is deeper than another, or one form of a lookup has
+    /// more stages, a thread without work waits for the end of the wave, and what could already go on waits too.
     ///
     /// # Errors
     /// What the executor says. The inputs' sizes are the caller's matter.

@@ -42,7 +42,7 @@ fn thirty() -> Problem {
 }
 
 #[test]
-fn thirty_groups_are_searched_quickly_and_always_alike() {
+fn thirty_groups_are_searched_always_alike_and_cost_less_than_plain_bootstraps() {
     let found = solve(&thirty(), Budget::default(), Options::default());
     assert_eq!(found, quiet_solve(&thirty(), Budget::default(), Options::default()));
     assert!(found.key_sets.len() > 1);
