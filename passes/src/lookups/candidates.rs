@@ -12,6 +12,10 @@ const WITHIN: usize = 8;
 const MOST_FOLDS: usize = 3;
 /// A coarse reading that tells more parts of the range apart than this costs more than the next stage saves.
 const MOST_PARTS: f64 = 128.0;
+/// Wider tables are read in parts whatever it costs: no bootstrap reads them at once.
+const WIDEST_AT_ONCE: u64 = 1 << 10;
+/// The parts of their coarsest readings that keys can tell apart.
+const MOST_PARTS_OF_WIDE: u64 = 512;
 /// A window of more slots is not read directly.
 const WIDEST_WINDOW: u64 = 512;
 
@@ -189,9 +193,11 @@ fn largest(profile: &Profile, reading: Reading) -> u64 {
 
 /// Tolerances to try, from the largest on.
 fn tolerances(profile: &Profile, reading: Reading, step: u64) -> Vec<u64> {
-    let least = (profile.range as f64 / MOST_PARTS / 2.0) as u64;
+    let worthwhile = (profile.range as f64 / MOST_PARTS / 2.0) as u64;
     let mut found = Vec::new();
     let mut next = largest(profile, reading);
+    let possible = profile.range > WIDEST_AT_ONCE && next >= profile.range / MOST_PARTS_OF_WIDE / 2;
+    let least = if possible { worthwhile.min(next) } else { worthwhile };
     while next > 0 && next >= least {
         found.push(next);
         next -= (next / step).max(1);

@@ -106,6 +106,15 @@ fn a_staircase_of_sixteen_bits_is_exact() {
     looked.is_exact(&values, &beside.chain([0, 65_535]).collect::<Vec<_>>());
 }
 
+/// Two hundred and fifty-five jumps: an activation of 8 bits.
+#[test]
+fn a_hundred_jumps_and_more_of_sixteen_bits_are_exact() {
+    let values: Vec<i64> = (0..1i64 << 16).map(|x| x >> 8).collect();
+    let looked = Looked::up(16, &values, "");
+    assert!(looked.form() != "extended_bootstrap", "{}", looked.form());
+    looked.is_exact(&values, &[0, 255, 256, 32_767, 32_768, 65_279, 65_280, 65_535]);
+}
+
 #[test]
 fn unequal_jumps_of_fourteen_bits_are_exact() {
     let zones = [5, 0, 9, 2, 11, 3, 8, 1];

@@ -137,6 +137,26 @@ fn tolerances_are_used_up() {
     }
 }
 
+/// Equal jumps from one end to the other, up to as many as an activation of 8 bits has.
+#[test]
+fn every_uniform_staircase_has_chains() {
+    for (bits, count) in [(12, 15), (12, 63), (12, 255), (16, 15), (16, 63), (16, 255)] {
+        let gap = (1 << bits) / (count + 1);
+        let table = steps(1 << bits, gap, gap, count);
+        for letters in ["SD", "NDD"] {
+            let forms: Vec<Form> = ["", "F"]
+                .iter()
+                .flat_map(|fold| planned(&table, &letters.replacen('D', &format!("{fold}D"), 1)))
+                .collect();
+            assert!(!forms.is_empty(), "{count} steps of {bits} bits: no candidates of {letters}");
+            for form in some(forms, 3).into_iter().take(2) {
+                let input = Spacing::of_slots(form.slots);
+                assert_eq!(wrong(&form, &table, input, (7, 0)), 0, "{form}");
+            }
+        }
+    }
+}
+
 #[test]
 fn tables_without_a_form_have_no_candidate_of_it() {
     let close = steps(200, 90, 1, 12);

@@ -76,6 +76,17 @@ fn accumulators_of_15_bits_can_be_looked_up() {
     assert!(found < 100.0, "{found} ms");
 }
 
+/// Activations of 4, 6 and 8 bits on ranges that no bootstrap reads at once.
+#[test]
+fn uniform_staircases_of_any_width_can_be_looked_up() {
+    for (bits, count) in [(12, 15), (12, 63), (12, 255), (16, 15), (16, 63), (16, 255)] {
+        let gap = (1i64 << bits) / (count + 1);
+        let profile = staircase(1 << bits, (1..=count).map(|step| step * gap));
+        let problem = behind_a_lookup(vec![(10, profile, 4.0)], vec![]);
+        solve(&problem, Budget::default(), Options::default());
+    }
+}
+
 #[test]
 fn wide_staircases_of_one_list_can_be_looked_up() {
     // Accumulators of weights of 8 bits: no single reading serves the spacing that the narrowest encoding would have.
