@@ -7,39 +7,7 @@ use cml_runtime::arrays::{ArraySource, save_floats};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 use support::Place;
-
-/// A network that looks up one integer of so many bits.
-fn network(bits: u32, values: &[i64]) -> String {
-    let last = values.len() - 1;
-    let range = format!("{}:{}", values.iter().min().unwrap(), values.iter().max().unwrap());
-    let stored = format!("tensor<1x1x!quant.uniform<u{bits}:f32, 1.0>>");
-    let result = "tensor<1x1x!quant.uniform<i32:f32, 1.0>>";
-    let entries: Vec<String> = values.iter().map(i64::to_string).collect();
-    let entries = entries.join(", ");
-    format!(
-        r#"module attributes {{cml.model = "table"}} {{
-  func.func @client_in(%x: tensor<1x1xf32>) -> {stored} attributes {{cml.inputs = ["x"], cml.outputs = ["x"]}} {{
-    %0 = qnn.quantize %x : tensor<1x1xf32> -> {stored}
-    return %0 : {stored}
-  }}
-  func.func @server(%x: tensor<1x1x!fhe.eint<0:{last}>>) -> tensor<1x1x!fhe.eint<{range}>> attributes {{
-      cml.input_lows = [array<i64: 0>], cml.input_highs = [array<i64: {last}>], cml.inputs = ["x"], cml.outputs = ["y"]}} {{
-    %0 = fhe.lookup %x tables [array<i64: {entries}>] firsts [0] of [0] : tensor<1x1x!fhe.eint<0:{last}>> -> tensor<1x1x!fhe.eint<{range}>>
-    return %0 : tensor<1x1x!fhe.eint<{range}>>
-  }}
-  func.func @client_out(%y: {result}) -> tensor<1x1xf32> attributes {{cml.inputs = ["y"], cml.outputs = ["y"]}} {{
-    %0 = qnn.dequantize %y : {result} -> tensor<1x1xf32>
-    return %0 : tensor<1x1xf32>
-  }}
-}}
-"#
-    )
-}
-
-/// Jumps that rise by 1 each.
-fn staircase(bits: u32, jumps: &[usize]) -> Vec<i64> {
-    (0..1usize << bits).map(|x| jumps.iter().filter(|jump| **jump <= x).count() as i64).collect()
-}
+use support::tables::{Lookup, network, staircase};
 
 /// A table without any order.
 fn random(bits: u32) -> Vec<i64> {
@@ -56,9 +24,9 @@ struct Looked {
 
 impl Looked {
     /// Compiles a table.
-    fn up(bits: u32, values: &[i64], options: &str) -> Self {
+    fn up(values: &[i64], options: &str) -> Self {
         let place = Place::new();
-        place.write("table.mlir", network(bits, values));
+        place.write("table.mlir", network(&[Lookup::new(1, vec![values.to_vec()])]));
         place.succeed(&format!("compile table.mlir {options} -o table.cml"));
         let report = serde_json::from_str(&place.succeed("inspect table.cml --json")).unwrap();
         Self { place, report }
@@ -91,15 +59,15 @@ impl Looked {
 #[test]
 fn any_table_of_ten_bits_is_exact() {
     let values = random(10);
-    let looked = Looked::up(10, &values, "");
+    let looked = Looked::up(&values, "");
     assert_eq!(looked.form(), "extended_bootstrap");
     looked.is_exact(&values, &[0, 511, 1023]);
 }
 
 #[test]
 fn a_staircase_of_sixteen_bits_is_exact() {
-    let values = staircase(16, &JUMPS);
-    let looked = Looked::up(16, &values, "");
+    let values = staircase(1 << 16, &JUMPS);
+    let looked = Looked::up(&values, "");
     let chains = ["steps", "nearest"];
     assert!(chains.iter().any(|chain| looked.form().contains(chain)), "{}", looked.form());
     let beside = JUMPS.iter().flat_map(|jump| [jump - 1, *jump]);
@@ -110,7 +78,7 @@ fn a_staircase_of_sixteen_bits_is_exact() {
 #[test]
 fn a_hundred_jumps_and_more_of_sixteen_bits_are_exact() {
     let values: Vec<i64> = (0..1i64 << 16).map(|x| x >> 8).collect();
-    let looked = Looked::up(16, &values, "");
+    let looked = Looked::up(&values, "");
     assert!(looked.form() != "extended_bootstrap", "{}", looked.form());
     looked.is_exact(&values, &[0, 255, 256, 32_767, 32_768, 65_279, 65_280, 65_535]);
 }
@@ -119,8 +87,8 @@ fn a_hundred_jumps_and_more_of_sixteen_bits_are_exact() {
 fn unequal_jumps_of_fourteen_bits_are_exact() {
     let zones = [5, 0, 9, 2, 11, 3, 8, 1];
     let jumps = JUMPS.map(|jump| jump / 4);
-    let values: Vec<i64> = staircase(14, &jumps).into_iter().map(|zone| zones[zone as usize]).collect();
-    let looked = Looked::up(14, &values, "");
+    let values: Vec<i64> = staircase(1 << 14, &jumps).into_iter().map(|zone| zones[zone as usize]).collect();
+    let looked = Looked::up(&values, "");
     let beside = jumps.iter().flat_map(|jump| [jump - 1, *jump]);
     looked.is_exact(&values, &beside.collect::<Vec<_>>());
 }
@@ -128,7 +96,7 @@ fn unequal_jumps_of_fourteen_bits_are_exact() {
 #[test]
 fn what_does_not_fit_is_refused_with_what_would_help() {
     let place = Place::new();
-    place.write("table.mlir", network(12, &random(12)));
+    place.write("table.mlir", network(&[Lookup::new(1, vec![random(12)])]));
     place.refuse_with(
         "compile table.mlir -o table.cml",
         &[
@@ -144,9 +112,9 @@ fn what_does_not_fit_is_refused_with_what_would_help() {
 #[test]
 fn what_is_rounded_is_off_by_half_a_step_at_most_and_counted() {
     let jumps = JUMPS.map(|jump| jump / 64);
-    let values = staircase(10, &jumps);
-    let exact = Looked::up(10, &values, "");
-    let looked = Looked::up(10, &values, "--rounding approximate:4 --save-config c.json");
+    let values = staircase(1 << 10, &jumps);
+    let exact = Looked::up(&values, "");
+    let looked = Looked::up(&values, "--rounding approximate:4 --save-config c.json");
     assert_eq!(looked.form(), "approximate");
     assert!(looked.place.succeed("inspect table.cml").contains("results may differ"));
     let seconds = |looked: &Looked| looked.report["predicted_seconds"].as_f64().unwrap();

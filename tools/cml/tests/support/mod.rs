@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: a folder of their own, the bundled networks, and the command.
 #![allow(dead_code)]
 
+pub(crate) mod tables;
+
 use cml_frontend::onnx::proto::Model;
 use cml_runtime::arrays::save_floats;
 use ndarray::{ArrayD, IxDyn};
