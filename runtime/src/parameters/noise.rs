@@ -62,6 +62,13 @@ pub fn centered_modulus_switch(dimension: LweDimension, log2_modulus: u32) -> Va
     Variance(dimension.0 as f64 * (unit_squared() / 24.0 + position / 48.0))
 }
 
+/// The same without centering, which nothing does here: what [`centered_modulus_switch`] is measured beside.
+#[must_use]
+pub fn plain_modulus_switch(dimension: LweDimension, log2_modulus: u32) -> Variance {
+    let position = (-2.0 * f64::from(log2_modulus)).exp2();
+    Variance(dimension.0 as f64 * (unit_squared() / 48.0 + position / 24.0))
+}
+
 /// Noise of a bootstrap's result: that of the blind rotation, independent of the noise that comes in.
 ///
 /// `input` is the dimension of the small key, `key` the variance of the bootstrapping key. The error of the Fourier
@@ -161,6 +168,10 @@ mod tests {
             let centered = theirs::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance(
                 tfhe_units::LweDimension(n), MODULUS, positions);
             prop_assert!(close(centered_modulus_switch(small, log2_modulus).0, centered.0));
+            // Theirs has the rounding of the body in it.
+            let plain = theirs::modulus_switch::modulus_switch_additive_variance(tfhe_units::LweDimension(n), MODULUS, positions);
+            let body = 1.0 / 12.0 / positions.powi(2) - 1.0 / 12.0 / MODULUS.powi(2);
+            prop_assert!(close(plain_modulus_switch(small, log2_modulus).0 + body, plain.0));
         }
     }
 

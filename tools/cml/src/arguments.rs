@@ -75,10 +75,10 @@ pub(crate) enum BenchCommand {
         #[arg(long, default_value = "measured")]
         name: String,
     },
-    /// Print the noise of every encrypted operation, measured and predicted, for three key sets; takes a minute or two
+    /// Print the noise of every encrypted operation, measured and predicted, for five key sets; takes some minutes
     #[command(after_help = "Examples:\n  cml bench noise\n  cml bench noise --samples 4000 --json")]
     Noise {
-        /// Ciphertexts that each operation is measured on; a seventh of that for extended bootstraps
+        /// Ciphertexts that each operation is measured on
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=4000))]
         samples: u32,
         /// Print one object for programs

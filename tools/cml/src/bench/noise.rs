@@ -118,7 +118,7 @@ mod tests {
         let rows = || {
             vec![
                 row("keyswitch", 1000, -14.5, -14.625),
-                row("blind rotation, extension 2", 143, -22.25, -22.125),
+                row("blind rotation, extension 1", 1000, -22.25, -22.125),
                 row("mixed sum of comparisons of one rotation", 1000, -17.5, -17.53125),
             ]
         };
