@@ -12,7 +12,7 @@ use cml_dialects::ir::{
     Attributes, Function, describe, key, op_name, operand, operands, result, shape_of, tensor_shape,
 };
 use cml_dialects::qnn::{CLIENT_IN, SERVER, quantizer_of, zero_point};
-use cml_runtime::reference::{Evaluator, Value as Tensor};
+use cml_runtime::reference::{Error, Evaluator, Value as Tensor};
 use melior::ir::{AttributeLike, OperationRef, Value};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,38 +158,65 @@ fn combinations(inputs: &[Ranges]) -> Option<u64> {
         .try_fold(1u64, |product, (lo, hi)| product.checked_mul((hi - lo).unsigned_abs() + 1))
 }
 
-/// Values of the server's inputs, as stored, for the `index`-th combination.
-fn combination(
-    server: Function<'_, '_>,
-    inputs: &[Ranges],
-    mut index: u64,
-) -> Result<Vec<Tensor>, PassError> {
-    let mut tensors = Vec::new();
-    for (value, ranges) in server.arguments().into_iter().zip(inputs) {
-        let zero = zero_point(server.op, value)?;
-        let shape: Vec<usize> = shape_of(server.op, value)?.iter().map(|extent| *extent as usize).collect();
-        let mut elements = Vec::new();
-        for (lo, hi) in ranges.lows.iter().zip(&ranges.highs) {
-            let span = (hi - lo).unsigned_abs() + 1;
-            elements.push(lo + (index % span) as i64 + zero);
-            index /= span;
-        }
-        let tensor = Tensor::integers(&shape, elements);
-        tensors.push(tensor.map_err(|fault| model_error(server.op, fault.to_string()))?);
-    }
-    Ok(tensors)
+/// The server's inputs, as stored: how to make each combination of values.
+struct Combinations<'r> {
+    /// Shape, zero point and ranges of each.
+    inputs: Vec<(Vec<usize>, i64, &'r Ranges)>,
 }
 
-/// Smallest and largest stored value of each element over many runs.
+impl<'r> Combinations<'r> {
+    fn of(server: Function<'_, '_>, inputs: &'r [Ranges]) -> Result<Self, PassError> {
+        let input = |(value, ranges): (Value<'_, '_>, &'r Ranges)| {
+            let shape = shape_of(server.op, value)?.iter().map(|extent| *extent as usize).collect();
+            Ok((shape, zero_point(server.op, value)?, ranges))
+        };
+        let inputs = server.arguments().into_iter().zip(inputs).map(input);
+        Ok(Self { inputs: inputs.collect::<Result<_, PassError>>()? })
+    }
+
+    /// The `index`-th of them.
+    fn get(&self, op: OperationRef<'_, '_>, mut index: u64) -> Result<Vec<Tensor>, PassError> {
+        let mut tensors = Vec::new();
+        for (shape, zero, ranges) in &self.inputs {
+            let mut elements = Vec::new();
+            for (lo, hi) in ranges.lows.iter().zip(&ranges.highs) {
+                let span = (hi - lo).unsigned_abs() + 1;
+                elements.push(lo + (index % span) as i64 + zero);
+                index /= span;
+            }
+            let tensor = Tensor::integers(shape, elements);
+            tensors.push(tensor.map_err(|fault| model_error(op, fault.to_string()))?);
+        }
+        Ok(tensors)
+    }
+}
+
+/// Smallest and largest stored value of each element over many runs, of some of the values of a graph.
 struct Extremes(Vec<Option<(Vec<i64>, Vec<i64>)>>);
 
 impl Extremes {
-    fn of(values: &[Tensor]) -> Self {
-        let pair = |value: &Tensor| {
-            let elements: Vec<i64> = value.as_integers()?.iter().copied().collect();
+    fn of(values: &[Tensor], numbers: &[usize]) -> Self {
+        let pair = |number: &usize| {
+            let elements: Vec<i64> = values.get(*number)?.as_integers()?.iter().copied().collect();
             Some((elements.clone(), elements))
         };
-        Self(values.iter().map(pair).collect())
+        Self(numbers.iter().map(pair).collect())
+    }
+
+    /// With the values of one more run.
+    fn include(&mut self, values: &[Tensor], numbers: &[usize]) {
+        for (seen, number) in self.0.iter_mut().zip(numbers) {
+            let array = values.get(*number).and_then(|value| value.as_integers());
+            let (Some((lows, highs)), Some(array)) = (seen, array) else { continue };
+            let ends = lows.iter_mut().zip(highs);
+            let extend = |((low, high), value): ((&mut i64, &mut i64), &i64)| {
+                (*low, *high) = ((*low).min(*value), (*high).max(*value));
+            };
+            match array.as_slice() {
+                Some(values) => ends.zip(values).for_each(extend),
+                None => ends.zip(array.iter()).for_each(extend),
+            }
+        }
     }
 
     fn merge(mut self, other: Self) -> Self {
@@ -218,40 +245,50 @@ where
     // IR handles may not leave this thread: inputs are made here, only the graph runs in parallel.
     let mut numbers = Vec::new();
     let graph = graph_with_values(server, &mut numbers)?;
-    let evaluator = Evaluator::new(&graph)?;
-    let mut total: Option<Extremes> = None;
-    const BLOCK: u64 = 4096;
-    for start in (0..count).step_by(BLOCK as usize) {
-        let inputs = (start..count.min(start + BLOCK)).map(&input).collect::<Result<Vec<_>, _>>()?;
-        let block = inputs
-            .par_iter()
-            .map(|inputs| evaluator.run_all(inputs).map(|values| Extremes::of(&values)))
-            .try_reduce_with(|left, right| Ok(left.merge(right)));
-        if let Some(block) = block {
-            let block = block?;
-            total = Some(match total {
-                Some(total) => total.merge(block),
-                None => block,
-            });
-        }
-    }
-    let Some(total) = total else { return Ok(BTreeMap::new()) };
-    let mut ranges = BTreeMap::new();
     let arguments = server.arguments().into_iter().enumerate().map(|(index, value)| (index as u32, value));
     let results =
         server.ops().into_iter().zip(numbers).filter_map(|(op, number)| Some((number, result(op).ok()?)));
+    // Weights are values as well, and the same in every run.
+    let (mut numbers, mut wanted) = (Vec::new(), Vec::new());
     for (number, value) in arguments.chain(results) {
-        let Ok(zero) = zero_point(server.op, value) else { continue };
-        if let Some(Some((lows, highs))) = total.0.get(number as usize) {
-            let without = |values: &[i64]| values.iter().map(|value| value - zero).collect();
-            ranges.insert(key(value), Ranges { lows: without(lows), highs: without(highs) });
+        if let Ok(zero) = zero_point(server.op, value) {
+            numbers.push(number as usize);
+            wanted.push((key(value), zero));
+        }
+    }
+    let evaluator = Evaluator::new(&graph)?;
+    let run = |seen: Option<Extremes>, inputs: &Vec<Tensor>| -> Result<Option<Extremes>, Error> {
+        let values = evaluator.run_all(inputs)?;
+        let Some(mut seen) = seen else { return Ok(Some(Extremes::of(&values, &numbers))) };
+        seen.include(&values, &numbers);
+        Ok(Some(seen))
+    };
+    let both = |one: Option<Extremes>, other: Option<Extremes>| match (one, other) {
+        (Some(one), Some(other)) => Some(one.merge(other)),
+        (one, other) => one.or(other),
+    };
+    let mut total = None;
+    const BLOCK: u64 = 4096;
+    for start in (0..count).step_by(BLOCK as usize) {
+        let inputs = (start..count.min(start + BLOCK)).map(&input).collect::<Result<Vec<_>, _>>()?;
+        let block: Result<Option<Extremes>, Error> =
+            inputs.par_iter().try_fold(|| None, run).try_reduce(|| None, |one, other| Ok(both(one, other)));
+        total = both(total, block?);
+    }
+    let Some(total) = total else { return Ok(BTreeMap::new()) };
+    let mut ranges = BTreeMap::new();
+    for ((value, zero), seen) in wanted.into_iter().zip(total.0) {
+        if let Some((lows, highs)) = seen {
+            let without = |values: Vec<i64>| values.iter().map(|value| value - zero).collect();
+            ranges.insert(value, Ranges { lows: without(lows), highs: without(highs) });
         }
     }
     Ok(ranges)
 }
 
 fn enumerate(server: Function<'_, '_>, inputs: &[Ranges], count: u64) -> Result<ServerRanges, PassError> {
-    let ranges = observe(server, count, |index| combination(server, inputs, index))?;
+    let combinations = Combinations::of(server, inputs)?;
+    let ranges = observe(server, count, |index| combinations.get(server.op, index))?;
     Ok(ServerRanges { proof: Proof::Enumeration, ranges })
 }
 
@@ -282,7 +319,8 @@ pub fn rows_of_all_inputs(
     let number = number.ok_or_else(|| cml_dialects::ir::expected(op, "a quantized operand"))? as usize;
     let zero = zero_point(op, value)?;
     let width = shape_of(op, value)?.last().map_or(1, |last| *last as usize).max(1);
-    let all = (0..count).map(|index| combination(server, inputs, index)).collect::<Result<Vec<_>, _>>()?;
+    let combinations = Combinations::of(server, inputs)?;
+    let all = (0..count).map(|index| combinations.get(server.op, index)).collect::<Result<Vec<_>, _>>()?;
     let evaluator = Evaluator::new(&graph)?;
     let rows = all
         .par_iter()
