@@ -53,18 +53,14 @@ struct Walk<'a, E> {
 impl<E: Evaluator> Walk<'_, E> {
     /// From the best point so far, from the uniform ones, and on from what is best then.
     fn walk(&mut self) -> Result<(), E::Error> {
-        let all: Vec<Point> = (0..self.space.variants)
-            .flat_map(|variant| UNIFORM.map(move |bits| (bits, variant)))
-            .map(|(bits, variant)| self.uniform(bits, variant))
-            .collect();
-        self.score(&all)?;
+        let uniform = self.score_uniform()?;
         let best = self.best().map(|(point, _)| point.clone());
         if let Some(best) = best {
             self.descend(best)?;
         }
         let mut starts = Vec::new();
         for variant in 0..self.space.variants {
-            let kept = all.iter().filter(|point| point.variant == variant && self.keeps(point));
+            let kept = uniform.iter().filter(|point| point.variant == variant && self.keeps(point));
             let first: Vec<Point> = kept.take(STARTS).cloned().collect();
             // Those of fewer bits are part of the picture.
             let least = first.first().map_or(u32::MAX, |point| point.bits.iter().copied().max().unwrap_or(0));
@@ -89,6 +85,22 @@ impl<E: Evaluator> Walk<'_, E> {
             ended = Some(best);
         }
         Ok(())
+    }
+
+    /// Scores uniform points, each variant up to where the descent may begin.
+    fn score_uniform(&mut self) -> Result<Vec<Point>, E::Error> {
+        let mut all: Vec<Point> = Vec::new();
+        for bits in UNIFORM {
+            let begins = |variant: &usize| {
+                let kept = all.iter().filter(|point| point.variant == *variant && self.keeps(point));
+                kept.count() >= STARTS
+            };
+            let variants = (0..self.space.variants).filter(|variant| !begins(variant));
+            let next: Vec<Point> = variants.map(|variant| self.uniform(bits, variant)).collect();
+            self.score(&next)?;
+            all.extend(next);
+        }
+        Ok(all)
     }
 
     fn uniform(&self, bits: u32, variant: usize) -> Point {
