@@ -37,7 +37,7 @@ impl Design {
             candidate: pick.candidate,
             stages: pick.ways.iter().map(|way| (way.key, way.extension)).collect(),
         };
-        let picks = choice.picks.iter().map(pick).collect();
+        let picks = choice.picks.iter().map(|one| pick(one)).collect();
         let mut design = Self { sets: sets.to_vec(), spacings: choice.spacings.clone(), picks };
         design.drop_unused();
         design

@@ -1,9 +1,10 @@
 //! The cheapest numbers of one key set for the stages that have it, the other sets as they are.
 
-use super::account::{Account, Event};
+use super::account::Account;
 use super::design::keys_price;
-use super::ring::{KeySet, Ring, allowance};
+use super::ring::{KeySet, Ring, Room, allowance};
 use super::space;
+use std::collections::BTreeMap;
 
 /// Steps of the small dimension in the first round.
 const STRIDE: usize = 16;
@@ -14,26 +15,40 @@ const FINE_HEADS: usize = 3;
 /// Sweeps over all sets.
 const SWEEPS: usize = 3;
 
-/// A stage that reads with the set in question.
-struct Own<'a> {
-    event: &'a Event,
-    place: usize,
+/// Stages that read with the set in question, in one way.
+struct Own {
+    room: Room,
+    rotations: f64,
     /// Variance that arrives from all else.
     arriving: f64,
     /// Factor on the variance of the set's own results.
     factor: f64,
+    /// Of all of them.
+    count: f64,
 }
 
 /// One set, among others.
 struct Fit<'a> {
     ring: &'a Ring<'a>,
     kappa: f64,
-    own: Vec<Own<'a>>,
+    own: Vec<Own>,
+    /// The events of its stages, each with its place in `own`.
+    places: Vec<(usize, usize)>,
+    /// Keyswitches and bootstraps of all own stages.
+    keyswitches: f64,
+    bootstraps: f64,
     /// What its results may have, for the others' sake.
     quiet: f64,
     /// Nanoseconds and key bytes of all else.
     nanoseconds: f64,
     others: Vec<f64>,
+}
+
+/// What depends on the head alone.
+struct OfHead {
+    head: usize,
+    /// For each kind of own stages, for each extension, the variance that all of a reading may have.
+    limits: Vec<Vec<f64>>,
 }
 
 /// A set with what it costs.
@@ -63,15 +78,15 @@ fn refit(account: &mut Account, sets: &mut [KeySet], set: usize, ring: &Ring, ka
     if fit.own.is_empty() {
         return false;
     }
-    let before = (fit.nanoseconds + fit.own.iter().map(|own| own.event.nanoseconds(ring, sets)).sum::<f64>())
+    let own = fit.places.iter().map(|(event, _)| account.events[*event].nanoseconds(ring, sets));
+    let before = (fit.nanoseconds + own.sum::<f64>())
         * keys_price(fit.others.iter().copied().chain([sets[set].key_bytes(ring)]));
     let Some(found) = fit.best() else { return false };
-    let better = found.price < before || !fit.is_kept_by(&sets[set]);
+    let better = found.price < before || !fit.is_kept_by(&sets[set], account);
     if better {
-        let places: Vec<usize> = fit.own.iter().map(|own| own.place).collect();
         sets[set] = found.set;
-        for (place, extension) in places.into_iter().zip(found.extensions) {
-            account.events[place].extension = extension;
+        for (event, own) in fit.places {
+            account.events[event].extension = found.extensions[own];
         }
     }
     better
@@ -79,19 +94,19 @@ fn refit(account: &mut Account, sets: &mut [KeySet], set: usize, ring: &Ring, ka
 
 impl<'a> Fit<'a> {
     /// `None` where the other sets leave nothing for this one.
-    fn new(
-        account: &'a Account,
-        sets: &[KeySet],
-        set: usize,
-        ring: &'a Ring<'a>,
-        kappa: f64,
-    ) -> Option<Self> {
-        let (mut own, mut quiet, mut nanoseconds) = (Vec::new(), f64::INFINITY, 0.0);
+    fn new(account: &Account, sets: &[KeySet], set: usize, ring: &'a Ring<'a>, kappa: f64) -> Option<Self> {
+        let mut own: BTreeMap<([u64; 4], bool), (Own, Vec<usize>)> = BTreeMap::new();
+        let (mut quiet, mut nanoseconds) = (f64::INFINITY, 0.0);
         for (place, event) in account.events.iter().enumerate() {
             let factor = event.results[set];
             let arriving = event.arriving(ring, sets) - factor * sets[set].variance(ring);
             if event.group.is_some() && event.set == set {
-                own.push(Own { event, place, arriving, factor });
+                let (room, rotations) = (event.room, event.rotations);
+                let name = [room.half, rotations, arriving, factor].map(f64::to_bits);
+                let new = || (Own { room, rotations, arriving, factor, count: 0.0 }, Vec::new());
+                let (alike, places) = own.entry((name, room.compares)).or_insert_with(new);
+                alike.count += event.count;
+                places.push(place);
                 continue;
             }
             nanoseconds += event.nanoseconds(ring, sets);
@@ -109,17 +124,36 @@ impl<'a> Fit<'a> {
         }
         let others = sets.iter().enumerate().filter(|(number, _)| *number != set);
         let others = others.map(|(_, set)| set.key_bytes(ring)).collect();
-        (quiet > 0.0).then_some(Self { ring, kappa, own, quiet, nanoseconds, others })
+        let places = own
+            .values()
+            .zip(0..)
+            .flat_map(|((_, events), own)| events.iter().map(move |event| (*event, own)));
+        let places = places.collect();
+        let own: Vec<Own> = own.into_values().map(|(own, _)| own).collect();
+        let keyswitches = own.iter().map(|own| own.count).sum();
+        let bootstraps = own.iter().map(|own| own.count * own.rotations).sum();
+        let fit = Self { ring, kappa, own, places, keyswitches, bootstraps, quiet, nanoseconds, others };
+        (quiet > 0.0).then_some(fit)
     }
 
     /// Whether all that depends on this set keeps its deviations with it.
-    fn is_kept_by(&self, set: &KeySet) -> bool {
+    fn is_kept_by(&self, set: &KeySet, account: &Account) -> bool {
         let variance = set.variance(self.ring);
-        let keeps = |own: &Own<'_>| {
+        let keeps = |(event, own): &(usize, usize)| {
+            let own = &self.own[*own];
             let arriving = own.arriving + own.factor * variance;
-            set.keeps(self.ring, own.event.room, self.kappa, arriving, own.event.extension)
+            set.keeps(self.ring, own.room, self.kappa, arriving, account.events[*event].extension)
         };
-        variance <= self.quiet && self.own.iter().all(keeps)
+        variance <= self.quiet && self.places.iter().all(keeps)
+    }
+
+    fn of_head(&self, head: usize) -> OfHead {
+        let extensions = self.ring.heads[head].extensions.len();
+        let limits = |own: &Own| {
+            let room = |extension| own.room.at(&self.ring.heads[head], extension);
+            (0..extensions).map(|extension| allowance(room(extension), self.kappa, own.arriving)).collect()
+        };
+        OfHead { head, limits: self.own.iter().map(limits).collect() }
     }
 
     fn best(&self) -> Option<Found> {
@@ -127,9 +161,10 @@ impl<'a> Fit<'a> {
         for head in 0..self.ring.heads.len() {
             let bound = of_heads.iter().map(|found| found.price).fold(f64::INFINITY, f64::min);
             let mut best = None;
+            let head = self.of_head(head);
             for small in space::small_dimensions(STRIDE) {
                 // Nothing that is far from the best becomes it.
-                if !self.try_small(head, small, bound * 1.1, &mut best) {
+                if !self.try_small(&head, small, bound * 1.1, &mut best) {
                     break;
                 }
             }
@@ -141,30 +176,33 @@ impl<'a> Fit<'a> {
         for coarse in of_heads {
             let near = coarse.set.small.saturating_sub(STRIDE as u32 - 1)..coarse.set.small + STRIDE as u32;
             let known = space::small_dimensions(1).filter(|small| near.contains(small));
+            let head = self.of_head(coarse.set.head);
             for small in known {
-                self.try_small(coarse.set.head, small, f64::INFINITY, &mut best);
+                self.try_small(&head, small, f64::INFINITY, &mut best);
             }
         }
         best
     }
 
     /// Looks at all keyswitches to a small dimension; whether a larger one may be of use.
-    fn try_small(&self, head: usize, small: u32, bound: f64, best: &mut Option<Found>) -> bool {
-        let mut extensions = Vec::new();
+    fn try_small(&self, of_head: &OfHead, small: u32, bound: f64, best: &mut Option<Found>) -> bool {
+        let (mut extensions, head) = (Vec::new(), of_head.head);
+        let element = self.ring.heads[head].extensions.first().map_or(f64::INFINITY, |plain| plain.element);
+        let bootstraps = self.bootstraps * f64::from(small) * element;
+        let others = keys_price(self.others.iter().copied());
         for (index, keyswitch) in self.ring.keyswitches(small).iter().enumerate() {
             let set = KeySet { head, small, keyswitch: *keyswitch };
             if set.variance(self.ring) > self.quiet {
                 return false;
             }
             let bound = best.as_ref().map_or(bound, |best| best.price.min(bound));
-            let price = keys_price(self.others.iter().copied().chain([set.key_bytes(self.ring)]));
-            let least = |own: &Own| self.cost(own, &set, 0);
-            let least = self.nanoseconds + self.own.iter().map(least).sum::<f64>();
+            let price = others + keys_price(std::iter::once(set.key_bytes(self.ring))) - 1.0;
+            let least = self.nanoseconds + self.keyswitches * keyswitch.cost + bootstraps;
             if least * price >= bound {
                 // The first keyswitch is the cheapest, and larger dimensions cost more.
                 return index > 0;
             }
-            let Some(nanoseconds) = self.read_all(&set, &mut extensions) else { continue };
+            let Some(nanoseconds) = self.read_all(of_head, &set, &mut extensions) else { continue };
             let price = (self.nanoseconds + nanoseconds) * price;
             if price < bound {
                 *best = Some(Found { price, set, extensions: extensions.clone() });
@@ -173,19 +211,17 @@ impl<'a> Fit<'a> {
         true
     }
 
-    fn cost(&self, own: &Own, set: &KeySet, extension: usize) -> f64 {
-        own.event.count * set.nanoseconds(self.ring, own.event.rotations, extension)
-    }
-
     /// Nanoseconds of all own stages, each with the fewest accumulators that it needs; `None` where one cannot be read.
-    fn read_all(&self, set: &KeySet, extensions: &mut Vec<usize>) -> Option<f64> {
+    fn read_all(&self, of_head: &OfHead, set: &KeySet, extensions: &mut Vec<usize>) -> Option<f64> {
         extensions.clear();
-        let result = set.variance(self.ring);
-        let mut nanoseconds = 0.0;
-        for own in &self.own {
-            let arriving = own.arriving + own.factor * result;
-            let extension = set.least_extension(self.ring, own.event.room, self.kappa, arriving)?;
-            nanoseconds += self.cost(own, set, extension);
+        let (result, dimension) = (set.variance(self.ring), f64::from(set.small));
+        let accumulators = &self.ring.heads[set.head].extensions;
+        let mut nanoseconds = self.keyswitches * set.keyswitch.cost;
+        for (own, limits) in self.own.iter().zip(&of_head.limits) {
+            let all = set.keyswitch.variance + own.factor * result;
+            let mut kept = limits.iter().zip(accumulators);
+            let extension = kept.position(|(limit, with)| all + dimension * with.switch <= *limit)?;
+            nanoseconds += own.count * own.rotations * dimension * accumulators[extension].element;
             extensions.push(extension);
         }
         Some(nanoseconds)

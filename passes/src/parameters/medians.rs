@@ -57,8 +57,7 @@ pub(super) fn key_sets(
     most: usize,
 ) -> Vec<Vec<KeySet>> {
     let wishes = wishes(plan, choice);
-    let mut grid: Vec<KeySet> = Vec::new();
-    let mut costs: Vec<Vec<f64>> = Vec::new();
+    let mut grid = Grid { sets: Vec::new(), costs: Vec::new(), wishes: wishes.len() };
     for head in 0..ring.heads.len() {
         for small in space::small_dimensions(STRIDE) {
             let mut last = f64::INFINITY;
@@ -68,10 +67,12 @@ pub(super) fn key_sets(
                 }
                 last = keyswitch.variance;
                 let set = KeySet { head, small, keyswitch: *keyswitch };
-                let row: Vec<f64> = wishes.iter().map(|wish| serve(wish, &set, ring, kappa)).collect();
-                if row.iter().any(|cost| *cost < UNSERVED) {
-                    grid.push(set);
-                    costs.push(row);
+                let first = grid.costs.len();
+                grid.costs.extend(wishes.iter().map(|wish| serve(wish, &set, ring, kappa)));
+                if grid.costs[first..].iter().any(|cost| *cost < UNSERVED) {
+                    grid.sets.push(set);
+                } else {
+                    grid.costs.truncate(first);
                 }
             }
         }
@@ -79,11 +80,11 @@ pub(super) fn key_sets(
     let mut chosen: Vec<usize> = Vec::new();
     let mut found = Vec::new();
     while chosen.len() < most {
-        let best = cheapest(&costs, &least(&costs, &chosen, wishes.len()));
+        let best = grid.cheapest(&grid.least(&chosen));
         let Some((place, _)) = best.filter(|(place, _)| !chosen.contains(place)) else { break };
         chosen.push(place);
-        exchange(&costs, &mut chosen, wishes.len());
-        found.push(chosen.iter().map(|place| grid[*place]).collect());
+        grid.exchange(&mut chosen);
+        found.push(chosen.iter().map(|place| grid.sets[*place]).collect());
     }
     found
 }
@@ -98,40 +99,67 @@ fn serve(wish: &Wish, set: &KeySet, ring: &Ring, kappa: f64) -> f64 {
     extension.map_or(UNSERVED, cost)
 }
 
-/// What each wish costs with the cheapest of some sets.
-fn least(costs: &[Vec<f64>], sets: &[usize], wishes: usize) -> Vec<f64> {
-    let mut least = vec![UNSERVED; wishes];
-    for set in sets {
-        for (least, cost) in least.iter_mut().zip(&costs[*set]) {
-            *least = least.min(*cost);
-        }
+/// Sets that may be chosen.
+struct Grid {
+    sets: Vec<KeySet>,
+    /// For each set what each wish costs with it.
+    costs: Vec<f64>,
+    wishes: usize,
+}
+
+impl Grid {
+    /// What each wish costs with the set.
+    fn row(&self, set: usize) -> &[f64] {
+        &self.costs[set * self.wishes..][..self.wishes]
     }
-    least
-}
 
-/// The set that helps most where these costs are known, and what all costs then.
-fn cheapest(costs: &[Vec<f64>], known: &[f64]) -> Option<(usize, f64)> {
-    let with = |row: &Vec<f64>| row.iter().zip(known).map(|(cost, known)| cost.min(*known)).sum::<f64>();
-    let all = costs.iter().map(with).enumerate();
-    all.min_by(|one, other| one.1.total_cmp(&other.1))
-}
-
-/// Exchanges one set for another while that helps.
-fn exchange(costs: &[Vec<f64>], chosen: &mut [usize], wishes: usize) {
-    let mut total: f64 = least(costs, chosen, wishes).iter().sum();
-    loop {
-        let before = total;
-        for place in 0..chosen.len() {
-            let others: Vec<usize> =
-                chosen.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, set)| *set).collect();
-            if let Some((set, cost)) = cheapest(costs, &least(costs, &others, wishes))
-                && cost < total
-            {
-                (chosen[place], total) = (set, cost);
+    /// What each wish costs with the cheapest of some sets.
+    fn least(&self, sets: &[usize]) -> Vec<f64> {
+        let mut least = vec![UNSERVED; self.wishes];
+        for set in sets {
+            for (least, cost) in least.iter_mut().zip(self.row(*set)) {
+                *least = least.min(*cost);
             }
         }
-        if total >= before {
-            return;
+        least
+    }
+
+    /// The set that helps most where these costs are known, and what all costs then.
+    fn cheapest(&self, known: &[f64]) -> Option<(usize, f64)> {
+        let mut best: Option<(usize, f64)> = None;
+        for set in 0..self.sets.len() {
+            let bound = best.map_or(f64::INFINITY, |(_, cost)| cost);
+            let mut cost = 0.0;
+            for (one, known) in self.row(set).iter().zip(known) {
+                cost += one.min(*known);
+                if cost >= bound {
+                    break;
+                }
+            }
+            if cost < bound {
+                best = Some((set, cost));
+            }
+        }
+        best
+    }
+
+    /// Exchanges one set for another while that helps.
+    fn exchange(&self, chosen: &mut [usize]) {
+        let mut total: f64 = self.least(chosen).iter().sum();
+        loop {
+            let before = total;
+            for place in 0..chosen.len() {
+                let others = chosen.iter().enumerate().filter(|(other, _)| *other != place);
+                let others: Vec<usize> = others.map(|(_, set)| *set).collect();
+                if let Some((set, cost)) = self.cheapest(&self.least(&others))
+                    && cost < total
+                {
+                    (chosen[place], total) = (set, cost);
+                }
+            }
+            if total >= before {
+                return;
+            }
         }
     }
 }

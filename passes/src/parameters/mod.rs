@@ -23,7 +23,7 @@ mod tests;
 
 pub use cml_runtime::machine::Machine;
 pub use problem::{Group, Norms, Output, Problem, Reading};
-pub use solve::search;
+pub use solve::{price_near, search};
 
 use crate::lookups::Form;
 use cml_runtime::program::message::ParameterSet;

@@ -95,9 +95,10 @@ fn heads(shape: GlweShape, machine: &Machine) -> Vec<Head> {
 
 fn keyswitches_to(small: u32, head: &Head, machine: &Machine) -> Vec<Keyswitch> {
     let (big, small) = (head.shape.lwe_dimension(), LweDimension(small as usize));
-    let found = space::keyswitch_decompositions(big, small).into_iter();
+    let found = space::keyswitch_decompositions(big, small).iter();
     found
         .map(|decomposition| {
+            let decomposition = *decomposition;
             let set = ParameterSet::with_least_noise(small, head.shape, head.bootstrap, decomposition);
             let (variance, key_words) = (set.keyswitch_variance().0, set.keyswitch_key_words() as f64);
             Keyswitch { decomposition, variance, key_words, cost: machine.keyswitch(&set) }

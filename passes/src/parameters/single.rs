@@ -218,7 +218,7 @@ impl Search<'_> {
         let lookups: f64 = lookups.map(|phase| f64::from(phase.count)).sum();
         let small = LweDimension(point.small as usize);
         for keyswitch in space::keyswitch_decompositions(point.shape.lwe_dimension(), small) {
-            let set = point.set(keyswitch);
+            let set = point.set(*keyswitch);
             let cost = self.machine.keyswitch(&set);
             if self.is_beaten(bound + lookups * cost, set.eval_key_bytes()) {
                 return;

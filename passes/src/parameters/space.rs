@@ -2,6 +2,8 @@
 
 use cml_runtime::parameters::{noise, security};
 use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{LazyLock, OnceLock};
 
 /// log2 of the polynomial sizes.
 const LOG2_SIZES: std::ops::RangeInclusive<u32> = 8..=17;
@@ -43,7 +45,7 @@ pub(super) fn shapes() -> impl Iterator<Item = GlweShape> {
 }
 
 /// Dimensions of the big key for which there are shapes.
-pub(super) fn big_dimensions() -> std::collections::BTreeSet<LweDimension> {
+pub(super) fn big_dimensions() -> BTreeSet<LweDimension> {
     shapes().map(GlweShape::lwe_dimension).collect()
 }
 
@@ -65,8 +67,25 @@ pub(super) fn bootstrap_decompositions(shape: GlweShape) -> Vec<Decomposition> {
     best_bases(MAX_BOOTSTRAP_LEVEL, |level| MAX_BOOTSTRAP_BITS / level, variance)
 }
 
+/// For each small dimension its decompositions, as far as they were asked for.
+type KnownDecompositions = Vec<OnceLock<Vec<Decomposition>>>;
+
 /// For each level of the keyswitch the base with the least noise.
-pub(super) fn keyswitch_decompositions(big: LweDimension, small: LweDimension) -> Vec<Decomposition> {
+pub(super) fn keyswitch_decompositions(big: LweDimension, small: LweDimension) -> &'static [Decomposition] {
+    /// They depend on nothing else, and every search asks for most of them.
+    static KNOWN: LazyLock<BTreeMap<LweDimension, KnownDecompositions>> = LazyLock::new(|| {
+        let empty = || small_dimensions(1).map(|_| OnceLock::new()).collect();
+        big_dimensions().into_iter().map(|big| (big, empty())).collect()
+    });
+    let place = small.0.checked_sub(*SMALL_DIMENSIONS.start() as usize);
+    let known = KNOWN.get(&big).zip(place).and_then(|(known, place)| known.get(place));
+    match known {
+        Some(known) => known.get_or_init(|| best_keyswitches(big, small)),
+        None => &[],
+    }
+}
+
+fn best_keyswitches(big: LweDimension, small: LweDimension) -> Vec<Decomposition> {
     let key = security::gaussian_132(small);
     let largest = |level: u32| (MAX_KEYSWITCH_BITS / level).min(MAX_KEYSWITCH_BASE);
     best_bases(MAX_KEYSWITCH_LEVEL, largest, |decomposition| noise::keyswitch(big, decomposition, key).0)
@@ -115,7 +134,7 @@ mod tests {
                     keyswitch_decompositions(shape.lwe_dimension(), LweDimension(small as usize));
                 assert!(!keyswitches.is_empty());
                 for bootstrap in bootstrap_decompositions(shape) {
-                    for keyswitch in &keyswitches {
+                    for keyswitch in keyswitches {
                         let small = LweDimension(small as usize);
                         let set = ParameterSet::with_least_noise(small, shape, bootstrap, *keyswitch);
                         assert!(set.check().is_ok() || shape.polynomial_size >= 1 << 15, "{set:?}");

@@ -4,7 +4,6 @@ use super::plan::Read;
 use super::ring::{KeySet, Ring, Room, allowance};
 use super::space;
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 
 /// One way to bootstrap a stage.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,16 +26,20 @@ pub(super) trait Supply {
     /// Bounds on the variance of a result that are worth a choice, the most quiet first.
     fn levels(&self) -> Vec<f64>;
 
-    /// The ways to read with this variance arriving, with results of at most `quiet` variance: by rising cost and falling
+    /// A variance at the input of a lookup, as exactly as makes a difference.
+    fn rounded(&self, arriving: f64) -> f64 {
+        arriving
+    }
+
+    /// Finds the ways to read with this variance arriving, with results of at most `quiet` variance: by rising cost and falling
     /// variance of the result.
-    fn ways(&self, read: &Read, arriving: f64, quiet: f64) -> Vec<Way>;
+    fn ways(&self, read: &Read, arriving: f64, quiet: f64, found: &mut Vec<Way>);
 }
 
 /// Keeps the ways that no other beats in cost and variance.
-fn undominated(mut ways: Vec<Way>) -> Vec<Way> {
+fn keep_undominated(ways: &mut Vec<Way>) {
     ways.sort_by(|one, other| one.cost.total_cmp(&other.cost).then(one.variance.total_cmp(&other.variance)));
-    keep_falling(&mut ways, |way| way.variance);
-    ways
+    keep_falling(ways, |way| way.variance);
 }
 
 /// Keeps what is below all that stands before it.
@@ -69,7 +72,7 @@ impl Supply for Given<'_> {
         levels
     }
 
-    fn ways(&self, read: &Read, arriving: f64, quiet: f64) -> Vec<Way> {
+    fn ways(&self, read: &Read, arriving: f64, quiet: f64, found: &mut Vec<Way>) {
         let way = |(key, set): (usize, &KeySet)| {
             let variance = set.variance(self.ring);
             if variance > quiet {
@@ -79,7 +82,9 @@ impl Supply for Given<'_> {
             let cost = set.nanoseconds(self.ring, f64::from(read.rotations), extension);
             Some(Way { key, extension: extension as u32, cost, variance })
         };
-        undominated(self.sets.iter().enumerate().filter_map(way).collect())
+        found.clear();
+        found.extend(self.sets.iter().enumerate().filter_map(way));
+        keep_undominated(found);
     }
 }
 
@@ -99,8 +104,8 @@ struct Trade {
     small: u32,
 }
 
-/// Room and arriving variance on a grid, rotations, and whether these compare.
-type Asked = (i64, i64, usize, bool);
+/// For each variance on a grid a way for each head, by cost, where somebody asked.
+type ByVariance = Vec<Option<Box<[Way]>>>;
 
 /// Any key set of a ring: each stage gets what it would wish for, about.
 pub(super) struct Wishes<'a> {
@@ -108,19 +113,25 @@ pub(super) struct Wishes<'a> {
     kappa: f64,
     /// For each head, extension and number of rotations the trades, by falling cost.
     trades: Vec<OnceCell<Vec<Trade>>>,
-    /// For what was asked a way for each head, by cost.
-    known: RefCell<BTreeMap<Asked, Vec<Way>>>,
+    /// For each room, for each number of rotations, for tables and for comparisons: by the variance that arrives. Empty where nobody
+    /// asked.
+    known: RefCell<Vec<ByVariance>>,
 }
 
 impl<'a> Wishes<'a> {
     /// Steps of a factor of two: rooms are rounded down, variances up.
     const ROOM_STEPS: f64 = 16.0;
     const VARIANCE_STEPS: f64 = 4.0;
+    const INPUT_STEPS: f64 = 8.0;
+    /// From one over this, log2, to 1.
+    const ROOMS: usize = 28 * 16;
+    const VARIANCES: usize = 80 * 4 + 1;
 
     pub(super) fn new(ring: &'a Ring, kappa: f64) -> Self {
         let extensions: usize = ring.heads.iter().map(|head| head.extensions.len()).sum();
         let trades = (0..extensions * MAX_ROTATIONS).map(|_| OnceCell::new()).collect();
-        Self { ring, kappa, trades, known: RefCell::default() }
+        let known = RefCell::new(vec![Vec::new(); Self::ROOMS * MAX_ROTATIONS * 2]);
+        Self { ring, kappa, trades, known }
     }
 
     fn trades(&self, place: usize, head: usize, extension: usize, rotations: f64) -> &[Trade] {
@@ -190,16 +201,35 @@ impl Supply for Wishes<'_> {
         levels.iter().map(|variance| variance * largest).filter(|variance| *variance > 0.0).collect()
     }
 
-    fn ways(&self, read: &Read, arriving: f64, quiet: f64) -> Vec<Way> {
+    /// Up: readings round as much.
+    fn rounded(&self, arriving: f64) -> f64 {
+        if arriving > LEAST_VARIANCE {
+            ((arriving.log2() * Self::INPUT_STEPS).ceil() / Self::INPUT_STEPS).exp2()
+        } else {
+            arriving
+        }
+    }
+
+    fn ways(&self, read: &Read, arriving: f64, quiet: f64, found: &mut Vec<Way>) {
         let rotations = (read.rotations as usize).clamp(1, MAX_ROTATIONS);
         let room = (read.log2_half_room * Self::ROOM_STEPS).floor();
-        // Below what any key set adds, less makes no difference.
-        let variance = (arriving.max(LEAST_VARIANCE).log2() * Self::VARIANCE_STEPS).ceil();
+        // Below what any key set adds, less makes no difference; no phase has more variance than 1.
+        let variance = (arriving.clamp(LEAST_VARIANCE, 1.0).log2() * Self::VARIANCE_STEPS).ceil();
+        found.clear();
+        // No key set reads as little as that.
+        if room <= -(Self::ROOMS as f64) {
+            return;
+        }
+        let place = |steps: f64, all: usize| (-steps).clamp(0.0, (all - 1) as f64) as usize;
+        let row = (place(room, Self::ROOMS) * MAX_ROTATIONS + rotations - 1) * 2;
         let mut known = self.known.borrow_mut();
-        let asked = (room as i64, variance as i64, rotations, read.room.compares);
-        let found = known.entry(asked).or_insert_with(|| {
+        let row = &mut known[row + usize::from(read.room.compares)];
+        if row.is_empty() {
+            row.resize(Self::VARIANCES, None);
+        }
+        let all = row[place(variance, Self::VARIANCES)].get_or_insert_with(|| {
             let room = Room { half: (room / Self::ROOM_STEPS).exp2(), ..read.room };
-            self.of_heads(room, (variance / Self::VARIANCE_STEPS).exp2(), rotations)
+            self.of_heads(room, (variance / Self::VARIANCE_STEPS).exp2(), rotations).into()
         });
         let mut least = f64::INFINITY;
         let quieter = |way: &&Way| {
@@ -207,6 +237,6 @@ impl Supply for Wishes<'_> {
             least = if better { way.variance } else { least };
             better
         };
-        found.iter().filter(quieter).copied().collect()
+        found.extend(all.iter().filter(quieter).copied());
     }
 }

@@ -11,7 +11,7 @@
 use crate::analysis::linear_forms::LinearForms;
 use crate::conversions::fhe_to_tfhe::{FORMS, SPACINGS, STAGE_MILLISECONDS, lookup_ops};
 use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, model_error};
-use crate::parameters::{Budget, Chosen, Machine, Options, Solution, search};
+use crate::parameters::{Budget, Chosen, Machine, Options, SearchError, Solution, price_near, search};
 use cml_dialects::ffi::set_attribute;
 use cml_dialects::ir::{Function, Make};
 use cml_dialects::qnn::SERVER;
@@ -121,18 +121,12 @@ impl Pass for Parametrize {
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
         let server = Function::named(module, SERVER)?;
         let forms = LinearForms::of(server)?;
-        let refuse = |error: crate::parameters::SearchError| model_error(module, error.to_string());
+        let refuse = |error: SearchError| model_error(module, error.to_string());
         let machine = match &self.machine {
             Some(path) => Machine::load(Path::new(path)).map_err(|error| refuse(error.into()))?,
             None => Machine::default_table(),
         };
-        let find = |forms: &LinearForms| search(&forms.problem(), self.budget, &machine, self.options);
-        let comparable = match self.comparisons {
-            Comparisons::None => Vec::new(),
-            Comparisons::All | Comparisons::Each => forms.comparable(),
-        };
-        let each = self.comparisons == Comparisons::Each;
-        let (forms, solution) = cheapest(forms, &comparable, each, find).map_err(refuse)?;
+        let (forms, solution) = self.cheapest(forms, &machine).map_err(refuse)?;
         let make = Make(context);
         let sets = &solution.key_sets;
         set_attribute(module, PARAMETERS, parameters_attribute(context, module.location(), sets)?);
@@ -175,41 +169,61 @@ pub fn rounding(text: &str) -> Result<Option<u32>, String> {
     bits.map(Some).ok_or_else(|| format!("`{text}` is no rounding: expected approximate:6, of 1 to 16 bits"))
 }
 
-/// The forms with which a solution is cheapest: with comparisons in place of the tables of none, of all, or of some of the
-/// groups where that saves rotations. From the better of the first two on, the best change of one group is made if `each`
-/// may be changed.
-fn cheapest<E: Send>(
-    forms: LinearForms,
-    comparable: &[usize],
-    each: bool,
-    find: impl Fn(&LinearForms) -> Result<Solution, E> + Sync,
-) -> Result<(LinearForms, Solution), E> {
-    if comparable.is_empty() {
-        let found = find(&forms)?;
-        return Ok((forms, found));
-    }
-    let with = |compared: BTreeSet<usize>| {
-        let forms = forms.with_comparisons(&compared);
-        find(&forms).ok().map(|found| (compared, forms, found))
-    };
-    let all: BTreeSet<usize> = comparable.iter().copied().collect();
-    let (apart, all) = rayon::join(|| find(&forms), || with(all));
-    let (compared, forms, best) = match (apart, all) {
-        (Ok(apart), Some(all)) if apart.price > all.2.price => all,
-        (Err(_), Some(all)) => all,
-        (apart, _) => (BTreeSet::new(), forms.clone(), apart?),
-    };
-    let changed = |group: &usize| {
-        let changed = &compared ^ &BTreeSet::from([*group]);
-        let is_new = !changed.is_empty() && changed.len() < comparable.len();
-        (each && is_new).then(|| with(changed)).flatten()
-    };
-    let changed: Vec<_> = comparable.par_iter().filter_map(changed).collect();
-    // The first of the best.
-    let change = changed.into_iter().min_by(|one, other| one.2.price.total_cmp(&other.2.price));
-    match change.filter(|change| change.2.price < best.price) {
-        Some((_, forms, found)) => Ok((forms, found)),
-        None => Ok((forms, best)),
+impl Parametrize {
+    /// The forms with which a solution is cheapest: with comparisons in place of the tables of none, of all, or of some of the
+    /// groups where that saves rotations. From the better of the first two on, single groups are changed, one after the other,
+    /// while that seems to help with the key sets that there are; then it is searched whether it does.
+    fn cheapest(
+        &self,
+        forms: LinearForms,
+        machine: &Machine,
+    ) -> Result<(LinearForms, Solution), SearchError> {
+        let find = |forms: &LinearForms| search(&forms.problem(), self.budget, machine, self.options);
+        let comparable = match self.comparisons {
+            Comparisons::None => Vec::new(),
+            Comparisons::All | Comparisons::Each => forms.comparable(),
+        };
+        if comparable.is_empty() {
+            let found = find(&forms)?;
+            return Ok((forms, found));
+        }
+        let with = |compared: &BTreeSet<usize>| {
+            let forms = forms.with_comparisons(compared);
+            find(&forms).map(|found| (forms, found))
+        };
+        let (none, all) = (BTreeSet::new(), comparable.iter().copied().collect::<BTreeSet<usize>>());
+        let (apart, together) = rayon::join(|| with(&none), || with(&all));
+        let (mut compared, best) = match (apart, together) {
+            (Ok(apart), Ok(together)) if apart.1.price > together.1.price => (all, together),
+            (Err(_), Ok(together)) => (all, together),
+            (apart, _) => (none, apart?),
+        };
+        if self.comparisons == Comparisons::All {
+            return Ok(best);
+        }
+        let price = |compared: &BTreeSet<usize>| {
+            let problem = forms.with_comparisons(compared).problem();
+            price_near(&problem, self.budget, machine, self.options, &best.1.key_sets)
+        };
+        let start = compared.clone();
+        let mut least = price(&compared).unwrap_or(f64::INFINITY);
+        loop {
+            let changed = |group: &usize| {
+                let changed = &compared ^ &BTreeSet::from([*group]);
+                price(&changed).map(|price| (price, changed))
+            };
+            let changed: Vec<(f64, BTreeSet<usize>)> = comparable.par_iter().filter_map(changed).collect();
+            // The first of the best.
+            let change = changed.into_iter().min_by(|one, other| one.0.total_cmp(&other.0));
+            match change.filter(|change| change.0 < least) {
+                Some(change) => (least, compared) = change,
+                None => break,
+            }
+        }
+        if compared == start {
+            return Ok(best);
+        }
+        Ok(with(&compared).ok().filter(|found| found.1.price < best.1.price).unwrap_or(best))
     }
 }
 
