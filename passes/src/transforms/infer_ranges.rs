@@ -23,9 +23,6 @@ use melior::Context;
 use melior::ir::OperationRef;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most inputs that are all tried, unless told otherwise.
-pub(super) const MOST_INPUTS: u64 = 65536;
-
 /// See the module's text.
 pub struct InferRanges {
     enumerate: u64,

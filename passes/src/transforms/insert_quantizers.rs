@@ -12,12 +12,12 @@
 //! Requires: `cml-calibrate`, or attributes that someone else wrote.
 //! Guarantees: no attribute of [`ProductQuantizers`] remains; a value that several products quantize alike is quantized once.
 
-use super::infer_ranges::{MOST_INPUTS, declared_ranges};
+use super::infer_ranges::declared_ranges;
 use super::quantization::unfired::{OBSERVED, products, proved};
 use super::quantization::{ProductQuantizers, Weights};
 use super::rewrite::Replacement;
 use crate::analysis::ranges::DeclaredRange;
-use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves};
+use crate::framework::{Pass, PassError, PassInfo, PassOption, Preserves, parse};
 use cml_dialects::ir::{Function, Make, key, operand, result, tensor_shape};
 use cml_dialects::nn::{MAIN, fake_quantize};
 use cml_runtime::reference::message::Quantizer;
@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 
 /// See the module's text.
 pub struct InsertQuantizers {
+    enumerate: u64,
     declared: BTreeMap<String, DeclaredRange>,
 }
 
@@ -37,17 +38,23 @@ impl Pass for InsertQuantizers {
         description: "Rewrites every `nn.matmul` with the attributes of `cml-calibrate` into one whose operands come out \
                       of `nn.fake_quantize`, with offsets and scales of channels as ops around it. Inputs that never \
                       fire become constants.",
-        options: &[PassOption {
-            name: "input-range",
-            description: "What the client may send, for proofs that a neuron never fires: name=LO:HI, separated by ;",
-            default: "",
-        }],
+        options: &[
+            PassOption {
+                name: "enumerate",
+                description: "Most inputs that are all tried to prove that a neuron never fires",
+                default: "65536",
+            },
+            PassOption {
+                name: "input-range",
+                description: "What the client may send, for these proofs: name=LO:HI, separated by ;",
+                default: "",
+            },
+        ],
         preserves: Preserves::Nothing,
     };
 
     fn new(values: &[&str]) -> Result<Self, String> {
-        let [declared] = values else { return Err("one option is expected".to_owned()) };
-        Ok(Self { declared: declared_ranges(declared)? })
+        Ok(Self { enumerate: parse("enumerate", values[0])?, declared: declared_ranges(values[1])? })
     }
 
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {
@@ -56,7 +63,7 @@ impl Pass for InsertQuantizers {
             unfired += ProductQuantizers::read(product)?.map_or(0, |quantizers| quantizers.unfired.len());
         }
         let proved =
-            if unfired > 0 { proved(context, module, &self.declared, MOST_INPUTS) } else { Vec::new() };
+            if unfired > 0 { proved(context, module, &self.declared, self.enumerate) } else { Vec::new() };
         insert(context, module, &proved)
     }
 }

@@ -232,7 +232,7 @@ impl Evaluator for Candidates<'_> {
 
     fn score(&self, point: &Point) -> Result<Score> {
         let configuration = Configuration { options: self.options(point), ..Configuration::default() };
-        let settings = Settings { configuration, ..self.settings.clone() };
+        let settings = Settings { configuration, rough: true, ..self.settings.clone() };
         let (score, configuration) = with_announced(self.model, settings, &|_| (), |mut compiler| {
             let score = self.validation.score(&mut compiler)?;
             Ok((score, compiler.configuration().clone()))

@@ -37,7 +37,8 @@ pub(crate) struct Settings {
     pub(crate) calibration: Vec<String>,
     /// Cost table; the shipped one where absent.
     pub(crate) machine: Option<PathBuf>,
-    /// Parameters are only to compare networks: the search does not try each lookup as comparisons, which takes most of its time.
+    /// Networks are only compared: the search for parameters does not try each lookup as comparisons, and it is not proved which
+    /// neurons are constant. What is decided is the same.
     pub(crate) rough: bool,
 }
 
@@ -227,14 +228,18 @@ impl<'c> Compiler<'c> {
         }
         self.settings.configuration.record(&self.source.module)?;
         let declared = self.settings.configuration.options.declared();
-        let range = if declared.is_empty() {
-            String::new()
-        } else {
-            format!("{{input-range={}}}", quoted(&declared)?)
-        };
+        let mut options = Vec::new();
+        if !declared.is_empty() {
+            options.push(format!("input-range={}", quoted(&declared)?));
+        }
+        if self.settings.rough {
+            // Proofs only tell which constant neurons are proved to be.
+            options.push("enumerate=0".to_owned());
+        }
+        let options = if options.is_empty() { String::new() } else { format!("{{{}}}", options.join(" ")) };
         let insert = insert
             .iter()
-            .map(|pass| if *pass == INSERT { format!("{pass}{range}") } else { (*pass).to_owned() });
+            .map(|pass| if *pass == INSERT { format!("{pass}{options}") } else { (*pass).to_owned() });
         self.run(&insert.collect::<Vec<_>>().join(","))
     }
 
