@@ -171,8 +171,8 @@ pub fn rounding(text: &str) -> Result<Option<u32>, String> {
 
 impl Parametrize {
     /// The forms with which a solution is cheapest: with comparisons in place of the tables of none, of all, or of some of the
-    /// groups where that saves rotations. From the better of the first two on, single groups are changed, one after the other,
-    /// while that seems to help with the key sets that there are; then it is searched whether it does.
+    /// groups where that saves rotations. From the better of the first two on, the change of one group is searched that seems
+    /// best with key sets near those that there are.
     fn cheapest(
         &self,
         forms: LinearForms,
@@ -193,7 +193,7 @@ impl Parametrize {
         };
         let (none, all) = (BTreeSet::new(), comparable.iter().copied().collect::<BTreeSet<usize>>());
         let (apart, together) = rayon::join(|| with(&none), || with(&all));
-        let (mut compared, best) = match (apart, together) {
+        let (compared, best) = match (apart, together) {
             (Ok(apart), Ok(together)) if apart.1.price > together.1.price => (all, together),
             (Err(_), Ok(together)) => (all, together),
             (apart, _) => (none, apart?),
@@ -205,25 +205,18 @@ impl Parametrize {
             let problem = forms.with_comparisons(compared).problem();
             price_near(&problem, self.budget, machine, self.options, &best.1.key_sets)
         };
-        let start = compared.clone();
-        let mut least = price(&compared).unwrap_or(f64::INFINITY);
-        loop {
-            let changed = |group: &usize| {
-                let changed = &compared ^ &BTreeSet::from([*group]);
-                price(&changed).map(|price| (price, changed))
-            };
-            let changed: Vec<(f64, BTreeSet<usize>)> = comparable.par_iter().filter_map(changed).collect();
-            // The first of the best.
-            let change = changed.into_iter().min_by(|one, other| one.0.total_cmp(&other.0));
-            match change.filter(|change| change.0 < least) {
-                Some(change) => (least, compared) = change,
-                None => break,
-            }
-        }
-        if compared == start {
-            return Ok(best);
-        }
-        Ok(with(&compared).ok().filter(|found| found.1.price < best.1.price).unwrap_or(best))
+        let before = price(&compared).unwrap_or(f64::INFINITY);
+        let changed = |group: &usize| {
+            let changed = &compared ^ &BTreeSet::from([*group]);
+            let is_new = !changed.is_empty() && changed.len() < comparable.len();
+            is_new.then(|| price(&changed)).flatten().map(|price| (price, changed))
+        };
+        let changed: Vec<_> = comparable.par_iter().filter_map(changed).collect();
+        // The first of the best.
+        let change = changed.into_iter().min_by(|one, other| one.0.total_cmp(&other.0));
+        let change = change.filter(|change| change.0 < before);
+        let found = change.and_then(|(_, compared)| with(&compared).ok());
+        Ok(found.filter(|found| found.1.price < best.1.price).unwrap_or(best))
     }
 }
 
