@@ -66,6 +66,8 @@ pub struct Calibrate {
 struct NodeBits {
     inputs: Option<u32>,
     weights: Option<u32>,
+    /// Of its sums.
+    steps: Option<Steps>,
 }
 
 /// Bits by what is quantized.
@@ -116,7 +118,7 @@ impl Pass for Calibrate {
             },
             PassOption {
                 name: "nodes",
-                description: "other bits for single products: NODE=inputs:4,weights:2;NODE=weights:4",
+                description: "other bits and steps for single products: NODE=inputs:4,weights:2;NODE=weights:4,steps:power-of-two",
                 default: "",
             },
             PassOption {
@@ -168,11 +170,7 @@ impl Pass for Calibrate {
                 text => Some(bits("accumulator-bits", text, 1)?),
             },
             keep_unfired: choose("keep-unfired", keep, &[("true", true), ("false", false)])?,
-            steps: choose(
-                "steps",
-                steps,
-                &[("free", Steps::Free), ("integer", Steps::Integer), ("power-of-two", Steps::PowerOfTwo)],
-            )?,
+            steps: choose("steps", steps, STEPS)?,
         })
     }
 
@@ -208,7 +206,7 @@ impl Pass for Calibrate {
         let layers = if self.is_searched() { layers(main, &products)? } else { None };
         let layers = layers.filter(|layers| is_small(layers, self.rounding()));
         if layers.is_none() {
-            self.warn();
+            self.warn(&products);
         }
         let network = Network {
             products: &products,
@@ -245,15 +243,19 @@ fn bits(name: &str, text: &str, least: u32) -> Result<u32, String> {
     range.contains(&bits).then_some(bits).ok_or(format!("`{name}={text}`: expected {least} to 16 bits"))
 }
 
-/// `NODE=inputs:4,weights:2`, either of the two or both.
+const STEPS: &[(&str, Steps)] =
+    &[("free", Steps::Free), ("integer", Steps::Integer), ("power-of-two", Steps::PowerOfTwo)];
+
+/// `NODE=inputs:4,weights:2,steps:integer`, one of the three or more.
 fn node_bits(text: &str) -> Result<(String, NodeBits), String> {
-    let bad = || format!("`nodes={text}`: expected NODE=inputs:BITS,weights:BITS");
+    let bad = || format!("`nodes={text}`: expected NODE=inputs:BITS,weights:BITS,steps:STEPS");
     let (node, list) = text.trim().rsplit_once('=').ok_or_else(bad)?;
     let mut found = NodeBits::default();
     for part in list.split(',') {
         match part.trim().split_once(':') {
             Some(("inputs", value)) => found.inputs = Some(bits("inputs", value, 1)?),
             Some(("weights", value)) => found.weights = Some(bits("weights", value, 2)?),
+            Some(("steps", value)) => found.steps = Some(choose("steps", value, STEPS)?),
             _ => return Err(bad()),
         }
     }
@@ -399,6 +401,11 @@ impl Calibrate {
         Ok(())
     }
 
+    fn steps_of(&self, product: &Product<'_, '_>) -> Steps {
+        let node = self.nodes.get(&node_name(product.op)).and_then(|node| node.steps);
+        node.unwrap_or(self.steps)
+    }
+
     /// Whether a chain is searched as a whole.
     fn is_searched(&self) -> bool {
         self.effort != Effort::Fast && self.per_channel
@@ -409,8 +416,8 @@ impl Calibrate {
     }
 
     /// Says what is asked for and has no effect on products that are looked at one by one.
-    fn warn(&self) {
-        if self.steps != Steps::Free {
+    fn warn(&self, products: &[Product<'_, '_>]) {
+        if products.iter().any(|product| self.steps_of(product) != Steps::Free) {
             tell(Message::Warning(
                 "steps are left free: they follow in chains of products that are small enough to search, with one quantizer \
                  per channel, and not with effort=fast",
@@ -437,7 +444,7 @@ impl Calibrate {
                 bits: products.iter().map(|product| self.bits_of(product)).collect(),
                 rounding: self.rounding(),
                 accumulator_bits,
-                steps: self.steps,
+                steps: products.iter().map(|product| self.steps_of(product)).collect(),
             };
             let rows = network.observed[0].rows();
             let found = search(layers, &rows, &wish, &|text| tell(Message::Stage(text)));
@@ -525,11 +532,13 @@ mod tests {
 
     #[test]
     fn bits_of_nodes_are_read() {
-        let pass = Calibrate::new(&options(&[(6, "/fc1/Gemm=inputs:4,weights:2; a=b=weights:5")])).unwrap();
-        let of = |inputs, weights| NodeBits { inputs, weights };
-        assert_eq!(pass.nodes["/fc1/Gemm"], of(Some(4), Some(2)));
-        assert_eq!(pass.nodes["a=b"], of(None, Some(5)));
-        for bad in ["fc", "fc=4", "fc=biases:3", "fc=weights:1", "fc=inputs:17"] {
+        let pass =
+            Calibrate::new(&options(&[(6, "/fc1/Gemm=inputs:4,weights:2; a=b=weights:5,steps:integer")]))
+                .unwrap();
+        let of = |inputs, weights, steps| NodeBits { inputs, weights, steps };
+        assert_eq!(pass.nodes["/fc1/Gemm"], of(Some(4), Some(2), None));
+        assert_eq!(pass.nodes["a=b"], of(None, Some(5), Some(Steps::Integer)));
+        for bad in ["fc", "fc=4", "fc=steps:3", "fc=biases:3", "fc=weights:1", "fc=inputs:17"] {
             assert!(Calibrate::new(&options(&[(6, bad)])).is_err(), "{bad}");
         }
     }

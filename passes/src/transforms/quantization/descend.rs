@@ -123,7 +123,17 @@ fn take_best(
     if let Some((value, change)) = best
         && value < judge.value(network.outcome()) * (1.0 - 1e-9)
     {
+        let product = &network.products()[layer];
+        let before = Change {
+            integers: Integers::All(product.integers.column(column).to_vec()),
+            scale,
+            shift: product.shifts[column],
+        };
         network.apply((layer, column), &change);
+        // Other steps of this column may widen the sums of later products.
+        if !network.keeps(layer + 1, widest) {
+            network.apply((layer, column), &before);
+        }
     }
 }
 

@@ -48,14 +48,6 @@ pub fn disagreement(scores: &Array2<f64>, wanted: &Array2<f64>, margin: f64) -> 
     .sum()
 }
 
-/// The share of rows with the same largest score.
-#[must_use]
-pub fn agreement(scores: &Array2<f64>, wanted: &Array2<f64>) -> f64 {
-    let rows = scores.rows().into_iter().zip(wanted.rows());
-    let same = rows.filter(|(score, wanted)| largest(score) == largest(wanted)).count();
-    same as f64 / scores.nrows().max(1) as f64
-}
-
 /// What a network's outputs decide: the index of the largest number of each row, the sign where there is one number; integers
 /// are decisions themselves.
 #[must_use]

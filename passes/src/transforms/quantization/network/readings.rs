@@ -27,6 +27,20 @@ impl Network<'_> {
         }
     }
 
+    /// Whether the sums from this product on, but for the last product's, are at most so many integers.
+    #[must_use]
+    pub fn keeps(&self, layer: usize, widest: f64) -> bool {
+        let last = self.products.len() - 1;
+        widest.is_infinite()
+            || (layer..last).all(|layer| {
+                (0..self.products[layer].scales.len()).all(|column| {
+                    let accumulator = self.accumulators[layer].column(column);
+                    let (lo, hi) = self.range((layer, column), &Integers::Same, &accumulator);
+                    hi - lo + 1.0 <= widest
+                })
+            })
+    }
+
     /// The lookup of a column whose ends, steps and weights are given.
     pub(super) fn reading(
         &self,
