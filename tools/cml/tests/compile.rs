@@ -160,6 +160,29 @@ fn a_search_over_weights_can_be_verified() {
     place.refuse_with(&compile, &["/fc9/Gemm", "/fc2/Gemm"]);
 }
 
+/// Layer by layer, and never at the price of a decision: what is taken is part of the configuration.
+#[test]
+fn the_cheapest_steps_cost_no_more_than_free_ones() {
+    let place = Place::new();
+    let network = model("digits_cnn");
+    let compile = format!("compile {network} --calibration {}:calibration", data("digits_cnn"));
+    place.succeed(&format!("{compile} -o free.cml"));
+    place.succeed(&format!("{compile} --steps cheapest --save-config c.json -o cheapest.cml"));
+    let [free, cheapest] = ["free.cml", "cheapest.cml"].map(|name| {
+        let program = Program::load(&place.path(name)).unwrap();
+        Report::stored_in(&program).unwrap().predicted_seconds.unwrap()
+    });
+    assert!(cheapest < free, "{cheapest} {free}");
+    let found = std::fs::read_to_string(place.path("c.json")).unwrap();
+    assert!(found.contains("\"steps\": \"power-of-two\""), "{found}");
+    place.succeed(&format!("verify cheapest.cml {network}"));
+    place.succeed(&format!("compile {network} --config c.json -o again.cml"));
+    let [one, other] = ["cheapest.cml", "again.cml"].map(|name| Program::load(&place.path(name)).unwrap());
+    assert_eq!(one.server, other.server);
+    let fast = place.cml(&format!("{compile} --steps cheapest --effort fast -o fast.cml"));
+    assert!(fast.status == Some(0) && fast.stderr.contains("steps are left free"), "{}", fast.stderr);
+}
+
 #[test]
 fn a_network_that_brings_its_quantizers_needs_no_calibration() {
     let place = Place::new();

@@ -131,7 +131,8 @@ impl Configuration {
     fn name_bits(&mut self) {
         let mut named = BTreeMap::new();
         for product in &self.products {
-            let bits = product.bits();
+            let steps = self.options.node_bits.get(&product.node).and_then(|node| node.steps);
+            let bits = NodeBits { steps, ..product.bits() };
             if *named.entry(product.node.clone()).or_insert(bits) != bits {
                 return;
             }
@@ -181,7 +182,11 @@ impl Configuration {
 impl Product {
     fn bits(&self) -> NodeBits {
         let width = |low, high| Some(Width::of_range(low, high).0);
-        NodeBits { inputs: width(0, self.levels), weights: width(-self.weight_limit, self.weight_limit) }
+        NodeBits {
+            inputs: width(0, self.levels),
+            weights: width(-self.weight_limit, self.weight_limit),
+            steps: None,
+        }
     }
 
     fn quantizers(&self) -> ProductQuantizers {
@@ -266,7 +271,7 @@ mod tests {
             configuration.options
         };
         let options = named(vec![product("one", 3), product("two", 31)]);
-        let of = |inputs| NodeBits { inputs: Some(inputs), weights: Some(4) };
+        let of = |inputs| NodeBits { inputs: Some(inputs), weights: Some(4), steps: None };
         assert_eq!(options.bits, None);
         assert_eq!(options.node_bits, BTreeMap::from([("one".to_owned(), of(2)), ("two".to_owned(), of(5))]));
         for products in [vec![], vec![product("one", 3), product("one", 7)], vec![product("one", 1 << 20)]] {

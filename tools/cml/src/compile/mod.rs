@@ -6,6 +6,7 @@ pub(crate) mod options;
 mod search;
 pub(crate) mod source;
 pub(crate) mod stages;
+mod steps;
 
 use crate::arguments::{CompileArguments, OptionArguments};
 use crate::progress;
@@ -45,6 +46,7 @@ pub(crate) fn compile(arguments: &CompileArguments) -> Result<()> {
             cml_runtime::output::note(&summary(&program)?);
         }
         Some(level) => {
+            let settings = steps::choose(&arguments.model, settings)?;
             let (text, configuration) = with_compiler(&arguments.model, settings, |mut compiler| {
                 compiler.lower_to(level)?;
                 Ok((printed(compiler.module())?, compiler.configuration().clone()))
@@ -58,6 +60,7 @@ pub(crate) fn compile(arguments: &CompileArguments) -> Result<()> {
 
 /// Compiles a model to a program; gives the configuration with the quantizers found.
 pub(crate) fn compile_program(model: &Path, settings: Settings) -> Result<(Program, Configuration)> {
+    let settings = steps::choose(model, settings)?;
     with_compiler(model, settings, |mut compiler| {
         compiler.lower_to(Level::Tfhe)?;
         let configuration = compiler.configuration().clone();

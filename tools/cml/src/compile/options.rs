@@ -71,6 +71,9 @@ pub(crate) struct NodeBits {
     /// Of its weights, with sign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) weights: Option<u32>,
+    /// How many integers of its sums make one step of the next layer's input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<Steps>,
 }
 
 /// What has a scale of its own.
@@ -116,6 +119,8 @@ pub(crate) enum Steps {
     Integer,
     /// A power of two
     PowerOfTwo,
+    /// A power of two after each layer where that makes the program faster and no decision on the calibration samples worse
+    Cheapest,
 }
 
 impl Steps {
@@ -125,6 +130,7 @@ impl Steps {
             Self::Free => "free",
             Self::Integer => "integer",
             Self::PowerOfTwo => "power-of-two",
+            Self::Cheapest => "cheapest",
         }
     }
 }
@@ -286,6 +292,9 @@ impl Options {
             let place = format!("node_bits of `{name}`");
             check(&place, "inputs", bits.inputs)?;
             check(&place, "weights", bits.weights)?;
+            if bits.steps == Some(Steps::Cheapest) {
+                return Err(format!("{place}: expected steps that are free, integer or power-of-two"));
+            }
         }
         check("max_accumulator_bits", "sums", self.max_accumulator_bits)?;
         check("approximate_bits", "rounded lookups", self.approximate_bits)?;
@@ -338,7 +347,8 @@ impl Options {
         if let Some(effort) = self.effort {
             text.push_str(&format!(" effort={}", effort.name()));
         }
-        if let Some(steps) = self.steps {
+        // The cheapest ones are those of single nodes, once they are found.
+        if let Some(steps) = self.steps.filter(|steps| *steps != Steps::Cheapest) {
             text.push_str(&format!(" steps={}", steps.name()));
         }
         if let Some(bits) = self.max_accumulator_bits {
@@ -350,12 +360,13 @@ impl Options {
         text
     }
 
-    /// Bits of single products as `cml-calibrate` takes them; empty for none.
+    /// Bits and steps of single products as `cml-calibrate` takes them; empty for none.
     pub(crate) fn nodes(&self) -> String {
         let node = |(name, bits): (&String, &NodeBits)| {
             let parts = [
                 bits.inputs.map(|bits| format!("inputs:{bits}")),
                 bits.weights.map(|bits| format!("weights:{bits}")),
+                bits.steps.map(|steps| format!("steps:{}", steps.name())),
             ];
             let parts: Vec<String> = parts.into_iter().flatten().collect();
             (!parts.is_empty()).then(|| format!("{name}={}", parts.join(",")))
@@ -468,8 +479,11 @@ mod tests {
         let options = Options {
             bits: Some(Bits { inputs: 4, weights: 3, activations: 2 }),
             node_bits: BTreeMap::from([
-                ("a".to_owned(), NodeBits { inputs: Some(4), weights: Some(2) }),
-                ("b".to_owned(), NodeBits { inputs: None, weights: Some(5) }),
+                ("a".to_owned(), NodeBits { inputs: Some(4), weights: Some(2), steps: None }),
+                (
+                    "b".to_owned(),
+                    NodeBits { weights: Some(5), steps: Some(Steps::Integer), ..NodeBits::default() },
+                ),
                 ("c".to_owned(), NodeBits::default()),
             ]),
             max_accumulator_bits: Some(7),
@@ -486,7 +500,9 @@ mod tests {
         let calibrate = "inputs=4 weights=3 activations=2 granularity=tensor effort=fast steps=power-of-two \
                          accumulator-bits=7";
         assert_eq!(options.calibrate(), calibrate);
-        assert_eq!(options.nodes(), "a=inputs:4,weights:2;b=weights:5");
+        let cheapest = Options { steps: Some(Steps::Cheapest), ..options.clone() };
+        assert_eq!(cheapest.calibrate(), calibrate.replace(" steps=power-of-two", ""));
+        assert_eq!(options.nodes(), "a=inputs:4,weights:2;b=weights:5,steps:integer");
         assert_eq!(options.declared(), "0:1;x=-0.1:2,3:4");
         assert_eq!(options.parametrize(), "p-error=2^-39.5");
         assert_eq!(Options::default().parametrize(), "");

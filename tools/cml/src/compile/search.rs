@@ -151,7 +151,7 @@ fn variants(given: &Options, is_chain: bool) -> Vec<(Effort, Steps)> {
     } else {
         vec![Steps::Free]
     };
-    let steps = given.steps.map_or(either, |steps| vec![steps]);
+    let steps = given.steps.filter(|steps| *steps != Steps::Cheapest).map_or(either, |steps| vec![steps]);
     steps.iter().flat_map(|steps| efforts.iter().map(|effort| (*effort, *steps))).collect()
 }
 
@@ -214,7 +214,7 @@ impl Candidates<'_> {
     fn options(&self, point: &Point) -> Options {
         let of = |(node, inputs, weights): &(String, usize, Option<usize>)| {
             let bits = |at: usize| point.bits[at];
-            (node.clone(), NodeBits { inputs: Some(bits(*inputs)), weights: weights.map(bits) })
+            (node.clone(), NodeBits { inputs: Some(bits(*inputs)), weights: weights.map(bits), steps: None })
         };
         let (effort, steps) = self.layers.variants[point.variant];
         Options {
@@ -376,6 +376,8 @@ mod tests {
     fn what_finds_the_same_is_looked_at_once() {
         let given = Options::default();
         assert_eq!(variants(&given, true).len(), 4);
+        let cheapest = Options { steps: Some(Steps::Cheapest), ..Options::default() };
+        assert_eq!(variants(&cheapest, true), variants(&given, true));
         let either = [(Effort::Normal, Steps::Free), (Effort::Thorough, Steps::Free)];
         assert_eq!(variants(&given, false), either);
         let tensor = Options { granularity: Some(Granularity::Tensor), ..Options::default() };
