@@ -84,29 +84,35 @@ pub fn blind_rotation(
     let (k, polynomial) = (shape.dimension as f64, shape.polynomial_size as f64);
     let (level, unit, remainder) =
         (f64::from(decomposition.level), unit_squared(), remainder_squared(decomposition));
-    // 22 is twice the number of bits by which 64 exceeds the mantissa of a double.
-    let fourier = 0.00705
-        * 22f64.exp2()
-        * base_squared(decomposition)
-        * unit
-        * level.powf(1.01827)
-        * k.powf(1.22003)
-        * polynomial.powf(2.22003)
-        * (k + 1.0).powf(1.01827);
     let encryption =
         level * polynomial * key.0 * (base_squared(decomposition) / 12.0 + 1.0 / 6.0) * (k + 1.0);
     let rounding = 0.5 * k * polynomial * (unit / 48.0 + remainder / 24.0) + remainder / 24.0 - unit / 24.0;
-    Variance(input.0 as f64 * (fourier + encryption + rounding))
+    Variance(input.0 as f64 * (fourier(shape, decomposition) + encryption + rounding))
+}
+
+/// What the Fourier transform of one external product adds.
+fn fourier(shape: GlweShape, decomposition: Decomposition) -> f64 {
+    let (k, polynomial) = (shape.dimension as f64, shape.polynomial_size as f64);
+    // 22 is twice the number of bits by which 64 exceeds the mantissa of a double.
+    0.00705
+        * 22f64.exp2()
+        * base_squared(decomposition)
+        * unit_squared()
+        * f64::from(decomposition.level).powf(1.01827)
+        * k.powf(1.22003)
+        * polynomial.powf(2.22003)
+        * (k + 1.0).powf(1.01827)
 }
 
 /// Share of a blind rotation's variance that the coefficients of its result have in common: two of them at a distance of
 /// `d` half turns have the correlation `1 - 2 d` in it, and none in the rest. The arguments are those of [`blind_rotation`].
 ///
-/// What the decomposition cannot represent is multiplied by the key. The key's bits are one half on average; the part of
-/// the product that comes from this average is smooth, and half of the variance.
+/// What the decomposition cannot represent, and what the Fourier transform gets wrong in a mask, is multiplied by the key.
+/// The key's bits are one half on average; the part of the product that comes from this average is smooth, and half of the
+/// variance.
 ///
 /// # Source
-/// Our own, from the formula of the rounding; measured in `commands/noise.rs`.
+/// Our own, from the formulas of both; measured in `commands/noise.rs`.
 #[must_use]
 pub fn correlated_share(
     input: LweDimension,
@@ -115,7 +121,8 @@ pub fn correlated_share(
     key: Variance,
 ) -> f64 {
     let coefficients = (shape.dimension * shape.polynomial_size) as f64;
-    let smooth = 0.25 * coefficients * remainder_squared(decomposition) / 24.0;
+    let smooth =
+        0.25 * coefficients * remainder_squared(decomposition) / 24.0 + 0.5 * fourier(shape, decomposition);
     input.0 as f64 * smooth / blind_rotation(input, shape, decomposition, key).0
 }
 
