@@ -23,14 +23,14 @@ func.func @server(%x: tensor<1x1x!fhe.eint<-24:23>>) -> tensor<1x2x!fhe.eint<0:5
   %steps = fhe.lookup %x tables [array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3>] firsts [-24] of [0] lows [0] highs [3]
     {cml.forms = ["64: steps(8,3)@1+0 direct(0)@0+0"], cml.spacings = array<i64: 144115188075855872>} : tensor<1x1x!fhe.eint<-24:23>> -> tensor<1x1x!fhe.eint<0:3>> loc("steps")
 
-  // Unequal jumps: the number of the zone, then a table of the zones.
-  // CHECK:      tfhe.bootstrap %{{.*}} lookup 1: nearest
-  // CHECK:      tfhe.bootstrap %{{.*}} lookup 1: count
+  // Unequal jumps: the number of the zone, out of the rotation of the nearest jump; then a table of the zones.
+  // CHECK:      tfhe.bootstrap %[[P:.*]] lookup 1: nearest extension -1
+  // CHECK:      tfhe.bootstrap %[[P]] lookup 1: count extension -1
   // CHECK:      tfhe.bootstrap %{{.*}} lookup 1: sign
   // CHECK:      tfhe.combine
   // CHECK:      %[[ZONES:.*]] = tfhe.bootstrap %{{.*}} lookup 1 extension 0 tables [array<i64: 0, 2, 1, 5>]
   %zones = fhe.lookup %x tables [array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5>] firsts [-24] of [0] lows [0] highs [5]
-    {cml.forms = ["64: zones(8,3,4)@1+0 direct(0)@0+0 direct(0)@0+0"], cml.spacings = array<i64: 144115188075855872>} : tensor<1x1x!fhe.eint<-24:23>> -> tensor<1x1x!fhe.eint<0:5>> loc("zones")
+    {cml.forms = ["64: zones(8,3,4)@1-1 direct(0)@0+0 direct(0)@0+0"], cml.spacings = array<i64: 144115188075855872>} : tensor<1x1x!fhe.eint<-24:23>> -> tensor<1x1x!fhe.eint<0:5>> loc("zones")
 
   // CHECK:      tfhe.linear %[[STEPS]], %[[ZONES]] weights
   %y = fhe.concat %steps, %zones axis 1 lows [0, 0] highs [3, 5] : tensor<1x1x!fhe.eint<0:3>>, tensor<1x1x!fhe.eint<0:5>> -> tensor<1x2x!fhe.eint<0:5>>

@@ -40,6 +40,18 @@ impl GlweShape {
     }
 }
 
+/// Accumulators of a rotation with this extension, the log2 of the number of accumulators for each table.
+#[must_use]
+pub fn accumulators(extension: i32) -> usize {
+    1 << extension.max(0)
+}
+
+/// Most tables that a rotation with this extension reads.
+#[must_use]
+pub fn tables_of_rotation(extension: i32) -> usize {
+    1 << extension.min(0).unsigned_abs()
+}
+
 /// Gadget decomposition: `level` digits of `base_log` bits, from the most significant one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decomposition {

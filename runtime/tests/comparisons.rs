@@ -39,7 +39,7 @@ impl Tables {
     /// `ranges` has the smallest and largest value of each element.
     fn random(
         set: ParameterSet,
-        extension: u32,
+        extension: i32,
         slots: u64,
         ranges: &[(i64, i64)],
         random: &mut ChaCha8Rng,
@@ -112,7 +112,7 @@ fn tables_out_of_one_rotation_are_exact() {
         let checked = CheckedServer::new(&tables.server).unwrap();
         let client = client(&tables.server);
         let (key, server_key, mut randomness) = keys(&client);
-        assert_eq!(checked.bootstraps(), ranges.len());
+        assert_eq!(checked.rotations(), ranges.len());
         let samples: Vec<_> = (0..8).map(|_| sample(&tables.server, &mut random)).collect();
         let inputs = encrypt(&key, &client, &samples, &mut randomness).unwrap();
         let outputs = checked.run_encrypted(&server_key, &inputs, &|_| {}).unwrap();
@@ -183,7 +183,7 @@ const ROWS: [[i64; THRESHOLDS as usize]; 5] = [
 ];
 
 /// A value above all thresholds for each sample, and its comparisons.
-fn comparisons(set: ParameterSet, extension: u32) -> Server {
+fn comparisons(set: ParameterSet, extension: i32) -> Server {
     let element = Comparisons { lo: 0, hi: 11, thresholds: (1..=THRESHOLDS).collect() };
     let compare = Compare {
         input: 0,
@@ -241,7 +241,7 @@ fn simulated_noise_of_sums_out_of_one_rotation_is_as_predicted() {
 }
 
 /// Every integer is a threshold, so the sum of the comparisons is the value itself.
-fn too_many_slots(slots: u64, extension: u32, count: usize) -> Server {
+fn too_many_slots(slots: u64, extension: i32, count: usize) -> Server {
     let range = (0, slots as i64 - 1);
     let thresholds: Vec<i64> = (1..=range.1).collect();
     let (columns, output) = (count * thresholds.len(), Spacing::of_slots(slots).0 / 2);

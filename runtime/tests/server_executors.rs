@@ -28,7 +28,7 @@ fn encrypted_equals_clear(form: Form, server: &Server, random: &mut ChaCha8Rng) 
         finished.fetch_add(count, Ordering::Relaxed);
     };
     let outputs = checked.run_encrypted(&server_key, &inputs, &progress).unwrap();
-    assert_eq!(finished.into_inner(), 3 * checked.bootstraps());
+    assert_eq!(finished.into_inner(), 3 * checked.rotations());
     let found = decrypt(&key, &client, &outputs).unwrap();
     let expected: Vec<_> = samples.iter().map(|sample| checked.run_clear(sample).unwrap()).collect();
     assert_eq!(found.samples, expected, "extension {}, {} slots", form.extension, form.slots);
@@ -48,6 +48,9 @@ fn plain_lookups_are_exact() {
         let form = Form { lookups: 19, extension: 0, slots, factor: 1 };
         encrypted_equals_clear(form, &program(form, narrow(), &mut random), &mut random);
     }
+    // No other table shares the rotation.
+    let form = Form { lookups: 4, extension: -1, slots: 6, factor: 1 };
+    encrypted_equals_clear(form, &program(form, narrow(), &mut random), &mut random);
     let form = Form { lookups: 7, extension: 0, slots: 23, factor: 3 };
     encrypted_equals_clear(form, &program(form, wide(), &mut random), &mut random);
 }
@@ -147,7 +150,7 @@ fn simulated_equals_clear_within_the_budget() {
 }
 
 /// One lookup of each of some inputs, with more slots than the parameters allow.
-fn too_many_slots(slots: u64, extension: u32, count: usize) -> Server {
+fn too_many_slots(slots: u64, extension: i32, count: usize) -> Server {
     let spacing = Spacing::of_slots(slots).0;
     let range = (-5, slots as i64 - 6);
     let table = Table { lo: range.0, values: (range.0..=range.1).collect() };

@@ -7,7 +7,7 @@ mod crypto_support;
 use cml_runtime::client::{decrypt, encrypt};
 use cml_runtime::parameters::events::events;
 use cml_runtime::parameters::{ledger, outputs};
-use cml_runtime::program::message::{Action, Linear, Server};
+use cml_runtime::program::message::{Action, Linear, ParameterSet, Server};
 use cml_runtime::reference::message::Table;
 use cml_runtime::server::CheckedServer;
 use crypto_support::staircases::{Builder, Fold, Place, Saturating, Steps, TRANSITION, three_sets};
@@ -20,6 +20,10 @@ const STEPS: Steps = Steps { gap: 33, ratio: 5 };
 
 /// Largest inputs.
 const LAST: [i64; 2] = [255, 127];
+
+/// The two tables of steps by two rotations, or out of one.
+const APART: Place = Place { key: 1, extension: 0 };
+const TOGETHER: Place = Place { key: 2, extension: ParameterSet::SHARED };
 
 /// Elements of each input.
 const COUNT: usize = 12;
@@ -37,7 +41,8 @@ fn last(x: i64) -> i64 {
 
 impl Network {
     /// Folded staircases of one input and counted thresholds of another, their sum, and a lookup on it.
-    fn new() -> Self {
+    /// With the place of the tables for the nearest threshold and the count.
+    fn new(nearest: Place) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(11);
         let saturating: Vec<_> = (0..COUNT as i64)
             .map(|index| Saturating {
@@ -54,10 +59,10 @@ impl Network {
         let mut builder = Builder::new(three_sets());
         let x = builder.input(COUNT, LAST[0], FOLD.input_spacing());
         let u = builder.input(COUNT, LAST[1], STEPS.input_spacing());
-        let (coarse, medium) = (Place { key: 0, extension: 0 }, Place { key: 1, extension: 0 });
+        let coarse = Place { key: 0, extension: 0 };
         let exact = Place { key: 2, extension: 1 };
         let folded = builder.folded((x, LAST[0]), (FOLD, 0), &saturating, [coarse, exact], 1 << 58);
-        let counted = builder.counted((u, LAST[1]), STEPS, &thresholds, [medium, exact], 1 << 57);
+        let counted = builder.counted((u, LAST[1]), STEPS, &thresholds, [nearest, exact], 1 << 57);
         let spacing = 1 << 59;
         let row = |row: usize| (0..2 * COUNT).map(move |column| i64::from(column % COUNT == row));
         let sum = builder.step(Action::Linear(Linear {
@@ -109,7 +114,7 @@ impl Network {
 
 #[test]
 fn stages_give_the_staircase_for_every_input_in_the_clear() {
-    let network = Network::new();
+    let network = Network::new(APART);
     let server = CheckedServer::new(&network.server).unwrap();
     for x in 0..=LAST[0] {
         let inputs = [vec![x; COUNT], vec![x.min(LAST[1]); COUNT]];
@@ -119,7 +124,12 @@ fn stages_give_the_staircase_for_every_input_in_the_clear() {
 
 #[test]
 fn simulated_and_encrypted_equal_clear() {
-    let network = Network::new();
+    for nearest in [APART, TOGETHER] {
+        assert_equal(&Network::new(nearest));
+    }
+}
+
+fn assert_equal(network: &Network) {
     let server = CheckedServer::new(&network.server).unwrap();
     let client = client(&network.server);
     let (key, server_key, mut randomness) = keys(&client);
@@ -139,13 +149,18 @@ fn simulated_and_encrypted_equal_clear() {
 
 #[test]
 fn the_ledger_has_one_event_for_each_phase() {
-    let network = Network::new();
+    for (nearest, rotations) in [(APART, 2), (TOGETHER, 1)] {
+        assert_one_event_for_each_phase(&Network::new(nearest), rotations);
+    }
+}
+
+fn assert_one_event_for_each_phase(network: &Network, of_steps: u32) {
     let events = events(&network.server).unwrap();
     let lookups: Vec<&[u32]> = events.iter().map(|event| event.lookups.as_slice()).collect();
     // Fold and table, nearest with count and sign, the lookup at the end; then the outputs.
     assert_eq!(lookups, [&[0][..], &[0], &[1], &[1], &[2], &[], &[], &[]]);
     let rotations: Vec<u32> = events.iter().map(|event| event.rotations).collect();
-    assert_eq!(rotations, [1, 1, 2, 1, 1, 0, 0, 0]);
+    assert_eq!(rotations, [1, 1, of_steps, 1, 1, 0, 0, 0]);
     let sets = &network.server.parameters;
     let failures = ledger::lookup_failures(&events, sets).unwrap();
     let single = |index: usize| ledger::assess(&events[index], sets).unwrap().probability.0.exp2();

@@ -145,7 +145,7 @@ pub struct Lookup {
     /// the last four after a fold, as in `fold_steps`; `compare` where all tables of a value are read out of one rotation; `approximate` where a
     /// table is read at once and not exactly.
     pub form: String,
-    /// How many bootstraps one value takes.
+    /// How many rotations one value takes.
     pub rotations: u32,
     /// Predicted milliseconds of one lookup on one core.
     pub milliseconds: Option<f64>,
@@ -164,8 +164,8 @@ pub struct Lookup {
 pub struct Stage {
     /// What the stage is for.
     pub role: String,
-    /// log2 of the number of accumulators.
-    pub extension: u32,
+    /// log2 of the number of accumulators for each table: -1 where it shares a rotation with the other table of its phase.
+    pub extension: i32,
     /// Position among `parameter_sets`.
     pub parameter_set: u32,
     /// Integers that half the torus holds at the spacing that is read.
@@ -178,6 +178,8 @@ pub struct Stage {
     pub noise_std_log2: f64,
     /// Whether an earlier stage reads the same phase: one keyswitch, and one failure for both.
     pub shares_phase: bool,
+    /// Whether it comes out of the rotation of an earlier stage.
+    pub shares_rotation: bool,
     /// Failure probability of one reading.
     pub p_error_log2: Option<f64>,
     /// Predicted milliseconds of one element on one core.
@@ -345,11 +347,14 @@ impl Lookup {
         recorded: &Recorded,
     ) -> Result<Self, Error> {
         let missing = || Invalid::Missing { what: "failure event of a lookup" };
-        let (mut stages, mut seen) = (Vec::new(), BTreeMap::new());
+        let (mut stages, mut seen, mut readers) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         for (position, Reading { reading, slots, event: number }) in readings.iter().enumerate() {
             let event = client.events.get(*number).ok_or_else(missing)?;
             let found = assess(event, &client.parameters)?;
             let shares_phase = seen.insert(*number, found).is_some();
+            let reader: &mut usize = readers.entry(*number).or_default();
+            *reader += 1;
+            let shares_rotation = reading.rotations_of(*reader) == reading.rotations_of(*reader - 1);
             stages.push(Stage {
                 role: role_of(*reading),
                 extension: reading.extension(),
@@ -359,6 +364,7 @@ impl Lookup {
                 tolerance_log2: found.tolerance.log2(),
                 noise_std_log2: found.variance.log2_std_dev(),
                 shares_phase,
+                shares_rotation,
                 p_error_log2: finite(found.probability),
                 milliseconds: recorded.milliseconds.get(&(reading.lookup(), position)).copied(),
             });
@@ -384,7 +390,7 @@ impl Lookup {
             measured_range: recorded.measured.get(&reading.lookup()).copied(),
             norm2: norm2_squared.sqrt(),
             form: form_of(&stages, evenly_spaced(readings)),
-            rotations: stages.len() as u32,
+            rotations: stages.iter().filter(|stage| !stage.shares_rotation).count() as u32,
             milliseconds: of_value.map(|one| one * f64::from(event.count) / f64::from(count.max(1))),
             share_of_time: None,
             p_error_log2: finite(one),

@@ -202,7 +202,7 @@ fn stages(lookups: &[Lookup]) -> Table {
                 if position == 0 { format!("  {}", lookup.node) } else { String::new() },
                 stage.role.clone(),
                 stage.parameter_set.to_string(),
-                (1u64 << stage.extension.min(63)).to_string(),
+                accumulators(stage.extension),
                 stage.slots.to_string(),
                 stage.tolerance_slots.to_string(),
                 power(stage.noise_std_log2),
@@ -213,6 +213,12 @@ fn stages(lookups: &[Lookup]) -> Table {
         })
     });
     titled(titles, &["  node", "stage"], rows)
+}
+
+/// Of one table.
+fn accumulators(extension: i32) -> String {
+    let count = 1u64 << extension.unsigned_abs().min(63);
+    if extension < 0 { format!("1/{count}") } else { count.to_string() }
 }
 
 fn milliseconds(predicted: Option<f64>) -> String {

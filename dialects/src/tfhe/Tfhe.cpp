@@ -194,8 +194,8 @@ LogicalResult tfhe::BootstrapOp::verify() {
     return emitOpError() << "needs a first value for each table and a table for each element";
   if (getCenters() && getCenters()->size() != getTables().size())
     return emitOpError() << "needs a center for each table, or none";
-  if (getExtension() > 12) // unsigned: a negative one is large
-    return emitOpError() << "extension must be 0 to 12, found " << int64_t(getExtension());
+  if (int64_t(getExtension()) < -1 || int64_t(getExtension()) > 12)
+    return emitOpError() << "extension must be -1 to 12, found " << int64_t(getExtension());
   if (getTolerance() > INT32_MAX || getLookup() > INT32_MAX)
     return emitOpError() << "tolerance and lookup must be 0 to 2^31 - 1";
   for (int64_t index : getTableOf())

@@ -142,7 +142,9 @@ def Tfhe_BootstrapOp : Tfhe_Op<"bootstrap"> {
     own. The variance of the result is that of a blind rotation, whatever that of the input was.
 
     The phase is switched to 2 * N * 2^extension positions and read by a blind rotation over 2^extension accumulators;
-    extension 0 is the plain bootstrap. A reading may be off by up to `tolerance` slots: the result is another one then, but that
+    extension 0 is the plain bootstrap. At -1 two bootstraps of one phase share a rotation: the test polynomial has the entries of
+    both in turn, and the results are two coefficients of one accumulator. Of all bootstraps at -1 that read one phase, each second
+    one shares the rotation of the one before it. A reading may be off by up to `tolerance` slots: the result is another one then, but that
     of the lookup that the bootstrap is a stage of stays the same. It fails where the error at the switched phase reaches
     tolerance + 1/2 spacings (less half a position).
 

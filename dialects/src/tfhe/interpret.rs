@@ -144,6 +144,11 @@ fn unsigned(op: OperationRef<'_, '_>, name: &str) -> Result<u32, IrError> {
     found.map_err(|_| expected(op, &format!("an attribute `{name}` of 0 or more")))
 }
 
+fn extension(op: OperationRef<'_, '_>) -> Result<i32, IrError> {
+    let found = i32::try_from(Attributes(op).i64("extension")?);
+    found.map_err(|_| expected(op, "an attribute `extension` of 32 bits"))
+}
+
 fn compare(
     op: OperationRef<'_, '_>,
     numbers: &BTreeMap<usize, u32>,
@@ -160,7 +165,7 @@ fn compare(
     };
     Ok(Compare {
         input,
-        extension: unsigned(op, "extension")?,
+        extension: extension(op)?,
         elements: elements.map(element).collect(),
         spacing: spacing.0,
         key,
@@ -180,7 +185,7 @@ fn bootstrap(
     let lookup = lookup_of(op)?;
     Ok(Bootstrap {
         input,
-        extension: unsigned(op, "extension")?,
+        extension: extension(op)?,
         tables: lookup.tables,
         table_of: lookup.table_of,
         spacing: spacing.0,

@@ -278,8 +278,8 @@ func.func @bootstrap_elements(%x: tensor<1x!tfhe.lwe<small 0, 8>>) {
 // -----
 
 func.func @bootstrap_extension(%x: tensor<1x!tfhe.lwe<small 0, 8>>) {
-  // expected-error @+1 {{extension must be 0 to 12, found -1}}
-  %0 = tfhe.bootstrap %x lookup 0 extension -1 tables [array<i64: 0>] firsts [0] of [0] : tensor<1x!tfhe.lwe<small 0, 8>> -> tensor<1x!tfhe.lwe<big, 8>>
+  // expected-error @+1 {{extension must be -1 to 12, found -2}}
+  %0 = tfhe.bootstrap %x lookup 0 extension -2 tables [array<i64: 0>] firsts [0] of [0] : tensor<1x!tfhe.lwe<small 0, 8>> -> tensor<1x!tfhe.lwe<big, 8>>
   return
 }
 

@@ -19,8 +19,8 @@ module attributes {tfhe.parameters = [
     // CHECK: tfhe.combine %{{.*}}, %{{.*}} weights [-1, 2] bias [0, 7] : tensor<2x!tfhe.lwe<big, 2048>>, tensor<2x!tfhe.lwe<big, 4096>> -> tensor<2x!tfhe.lwe<big, 4096>>
     %3 = tfhe.combine %0, %2 weights [-1, 2] bias [0, 7] : tensor<2x!tfhe.lwe<big, 2048>>, tensor<2x!tfhe.lwe<big, 4096>> -> tensor<2x!tfhe.lwe<big, 4096>>
     %4 = tfhe.keyswitch %3 : tensor<2x!tfhe.lwe<big, 4096>> -> tensor<2x!tfhe.lwe<small 0, 4096>>
-    // CHECK: tfhe.bootstrap %{{.*}} lookup 3 extension 0 tables [array<i64: 0, 1>] firsts [-1] of [0, 0] : tensor<2x!tfhe.lwe<small 0, 4096>> -> tensor<2x!tfhe.lwe<big, 4611686018427387904>>
-    %5 = tfhe.bootstrap %4 lookup 3: table extension 0 tolerance 0 tables [array<i64: 0, 1>] firsts [-1] of [0, 0] : tensor<2x!tfhe.lwe<small 0, 4096>> -> tensor<2x!tfhe.lwe<big, 4611686018427387904>>
+    // CHECK: tfhe.bootstrap %{{.*}} lookup 3 extension -1 tables [array<i64: 0, 1>] firsts [-1] of [0, 0] : tensor<2x!tfhe.lwe<small 0, 4096>> -> tensor<2x!tfhe.lwe<big, 4611686018427387904>>
+    %5 = tfhe.bootstrap %4 lookup 3: table extension -1 tolerance 0 tables [array<i64: 0, 1>] firsts [-1] of [0, 0] : tensor<2x!tfhe.lwe<small 0, 4096>> -> tensor<2x!tfhe.lwe<big, 4611686018427387904>>
     // CHECK: tfhe.compare %{{.*}} lookup 4 tables 9 extension 1 thresholds [array<i64: 0, 3>, array<i64: 7>] lows [-2, 0] highs [5, 8] : tensor<2x!tfhe.lwe<small 0, 4096>> -> tensor<3x!tfhe.lwe<big, 8192>>
     %6 = tfhe.compare %4 lookup 4 tables 9 extension 1 thresholds [array<i64: 0, 3>, array<i64: 7>] lows [-2, 0] highs [5, 8] : tensor<2x!tfhe.lwe<small 0, 4096>> -> tensor<3x!tfhe.lwe<big, 8192>>
     return %5 : tensor<2x!tfhe.lwe<big, 4611686018427387904>>

@@ -4,8 +4,10 @@ use super::rank::best;
 use super::{Form, Kind, Profile, Spread, Window, fold, nearest, steps, zones};
 use std::collections::BTreeMap;
 
-/// Forms of one plan that are offered.
+/// Forms of one plan that are offered at the slots that they need.
 const OFFERED: usize = 16;
+/// And at the slots that there are.
+const FILLING: usize = 8;
 /// Ways to read a window that are tried, within a longer plan.
 const WITHIN: usize = 8;
 /// Folds of one plan.
@@ -33,7 +35,7 @@ enum Reading {
 
 /// The forms that serve a profile.
 ///
-/// Of each plan (which stages, in which order) up to two dozen windows: those that cost least in some circumstances, and those
+/// Of each plan (which stages, in which order) up to six dozen windows: those that cost least in some circumstances, and those
 /// that differ most from them. Keys and extensions are left to be chosen. The same arguments give the same list.
 pub struct Candidates {
     profile: Profile,
@@ -66,7 +68,7 @@ impl Candidates {
             if available > least && available / 4 <= least {
                 let mut filling = self.windows.forms(&self.profile, plan, step(plan), Some(available));
                 filling.retain(|form| form.slots <= available);
-                found.extend(best(filling, Some(available), OFFERED / 2));
+                found.extend(best(filling, Some(available), FILLING));
             }
             found.sort();
             found.dedup();
@@ -81,7 +83,7 @@ fn step(plan: &[Reading]) -> u64 {
     match plan.len() {
         0 | 1 => 24,
         2 => 12,
-        _ => 4,
+        _ => 6,
     }
 }
 

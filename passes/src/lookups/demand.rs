@@ -23,8 +23,8 @@ pub struct StageDemand {
     pub input: f64,
     /// Earlier stages whose results are read as well, each with the factor on the variance of its results.
     pub stages: Vec<(usize, f64)>,
-    /// Bootstraps at this phase: one keyswitch and modulus switch serves them all.
-    pub rotations: u32,
+    /// Tables that are read at this phase: one keyswitch and modulus switch serves them all, and two may share a rotation.
+    pub tables: u32,
 }
 
 impl StageDemand {
@@ -94,9 +94,9 @@ impl Walk<'_> {
     }
 
     /// The next stage reads a value; returns its number.
-    pub(super) fn read(&mut self, noise: &Noise, tolerance: u64, rotations: u32) -> usize {
+    pub(super) fn read(&mut self, noise: &Noise, tolerance: u64, tables: u32) -> usize {
         let Noise { at, input, stages } = noise.clone();
-        self.demands.push(StageDemand { at, tolerance, input, stages, rotations });
+        self.demands.push(StageDemand { at, tolerance, input, stages, tables });
         self.demands.len() - 1
     }
 }

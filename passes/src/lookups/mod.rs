@@ -93,15 +93,15 @@ impl Kind {
     }
 }
 
-/// One noisy phase of a lookup: a keyswitch, a modulus switch, and one rotation for each table read there.
+/// One noisy phase of a lookup: a keyswitch, a modulus switch, and one rotation for each table read there, or for two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stage {
     /// What is read.
     pub kind: Kind,
     /// Number of the key set.
     pub key: u32,
-    /// log2 of the number of accumulators.
-    pub extension: u32,
+    /// log2 of the number of accumulators for each table; below 0, two tables of the phase share a rotation.
+    pub extension: i32,
 }
 
 impl Stage {

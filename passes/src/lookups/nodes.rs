@@ -55,8 +55,8 @@ pub enum Node {
         tolerance: u64,
         /// Number of the key set.
         key: u32,
-        /// log2 of the number of accumulators.
-        extension: u32,
+        /// log2 of the number of accumulators for each table; below 0, the two tables of a phase share a rotation.
+        extension: i32,
         /// Of the result.
         spacing: Spacing,
         /// What it is there for.

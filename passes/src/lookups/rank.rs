@@ -92,7 +92,7 @@ impl Judged {
                 let variance = demand.input * arriving + earlier * between;
                 let left = tolerance * tolerance - KAPPA * KAPPA * variance;
                 let one = MILLISECONDS[0] + MILLISECONDS[1] / left.max(0.0).sqrt();
-                one * if is_quiet { SECOND_LEVEL } else { *level } * f64::from(demand.rotations)
+                one * if is_quiet { SECOND_LEVEL } else { *level } * f64::from(demand.tables)
             });
             prices.sum()
         };

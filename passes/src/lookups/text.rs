@@ -10,7 +10,7 @@ impl Display for Form {
         for stage in &self.stages {
             let (name, numbers) = words(stage.kind);
             let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
-            write!(f, " {name}({})@{}+{}", numbers.join(","), stage.key, stage.extension)?;
+            write!(f, " {name}({})@{}{:+}", numbers.join(","), stage.key, stage.extension)?;
         }
         Ok(())
     }
@@ -68,6 +68,6 @@ fn stage(text: &str) -> Option<Stage> {
     let (name, numbers) = what.split_once('(')?;
     let numbers = numbers.split(',').filter(|_| !numbers.is_empty());
     let numbers: Vec<u64> = numbers.map(|number| number.parse().ok()).collect::<Option<_>>()?;
-    let (key, extension) = how.split_once('+')?;
+    let (key, extension) = how.split_at(how.find(['+', '-'])?);
     Some(Stage { kind: kind(name, &numbers)?, key: key.parse().ok()?, extension: extension.parse().ok()? })
 }

@@ -11,15 +11,13 @@ pub(super) struct Event {
     /// The group that they are a stage of; `None` for outputs.
     pub(super) group: Option<usize>,
     pub(super) count: f64,
-    /// Bootstraps at each phase.
-    pub(super) rotations: f64,
     pub(super) room: Room,
     /// Factor on the variance of fresh encryptions.
     pub(super) fresh: f64,
     /// For each key set the factor on the variance of its results.
     pub(super) results: Vec<f64>,
     pub(super) set: usize,
-    pub(super) extension: usize,
+    pub(super) extension: i32,
 }
 
 impl Event {
@@ -45,7 +43,7 @@ impl Event {
         if self.group.is_none() {
             return 0.0;
         }
-        self.count * sets[self.set].nanoseconds(ring, self.rotations, self.extension)
+        self.count * sets[self.set].nanoseconds(ring, self.room.tables, self.extension)
     }
 }
 

@@ -13,7 +13,7 @@ const NEGLIGIBLE_LOG2: f64 = -40.0;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Way {
     /// log2 of the number of accumulators.
-    pub(super) extension: u32,
+    pub(super) extension: i32,
     /// What all its lookups cost.
     pub(super) cost: f64,
     /// Parts of the budget that it takes.
@@ -89,7 +89,7 @@ mod tests {
             let mut ways = Vec::new();
             for (extension, (dearer, fewer)) in steps.into_iter().enumerate() {
                 cost += f64::from(dearer);
-                ways.push(Way { extension: extension as u32, cost, parts });
+                ways.push(Way { extension: extension as i32, cost, parts });
                 parts = parts.saturating_sub(fewer);
             }
             ways

@@ -342,7 +342,7 @@ struct Bounds<'a> {
     supply: &'a dyn Supply,
     /// Bounds on the variance of results; the last one is none.
     levels: Vec<f64>,
-    /// For each room, without and with several rotations, for each bound on results, for each variance; NaN where it was not
+    /// For each room, without and with several tables, for each bound on results, for each variance; NaN where it was not
     /// asked for.
     known: Vec<Vec<f64>>,
     spare: Vec<Way>,
@@ -375,7 +375,7 @@ impl<'a> Bounds<'a> {
         let variance = (read.log2_input * Self::VARIANCE_STEPS).max(-1e6).floor() + arriving as f64;
         // Least room and least variance at 0: there is no stage that reads less than 2^-28 of the torus.
         let place = |steps: f64, all: i64| (all - 1 + steps as i64).clamp(0, all - 1) as usize;
-        let row = 2 * place(room, Self::ROOMS) + usize::from(read.rotations > 1);
+        let row = 2 * place(room, Self::ROOMS) + usize::from(read.room.tables > 1);
         let row = row * self.levels.len() + level;
         let (row, place) = (&mut self.known[row], place(variance, Self::VARIANCES));
         if row.is_empty() {
@@ -384,7 +384,7 @@ impl<'a> Bounds<'a> {
         if row[place].is_nan() {
             let log2_half_room = room / Self::ROOM_STEPS;
             // A comparison loses as much of its room as a table, or more.
-            let room = Room { half: log2_half_room.exp2(), compares: false };
+            let room = Room { half: log2_half_room.exp2(), compares: false, ..read.room };
             let least = Read { room, log2_half_room, ..read.clone() };
             let arriving = if variance < (1 - Self::VARIANCES) as f64 {
                 0.0

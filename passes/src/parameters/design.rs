@@ -7,8 +7,8 @@ use super::ring::{KeySet, Ring, Room};
 use super::{Chosen, Machine, Solution};
 use cml_runtime::units::{Log2Probability, Spacing};
 
-/// Share of the time that a byte of the keys is worth, counted in words of 64 bits: 10 % for 100 MB.
-const KEY_BYTE: f64 = 1e-9;
+/// Share of the time that a byte of the keys is worth, counted in words of 64 bits: 10 % for 80 MB.
+const KEY_BYTE: f64 = 1.25e-9;
 
 /// Share of the time that a key set must save, for it takes a second to make.
 const KEY_SET: f64 = 0.03;
@@ -19,7 +19,7 @@ pub(super) struct Pick {
     /// Index among the candidates at the spacing of the class.
     pub(super) candidate: usize,
     /// For each stage key set and extension.
-    pub(super) stages: Vec<(usize, u32)>,
+    pub(super) stages: Vec<(usize, i32)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -99,12 +99,11 @@ impl Design {
                 events.push(Event {
                     group: Some(number),
                     count: f64::from(group.reading.count),
-                    rotations: f64::from(read.rotations),
                     room: read.room,
                     fresh: fresh * read.input,
                     results,
                     set: *set,
-                    extension: *extension as usize,
+                    extension: *extension,
                 });
             }
             let mut own = vec![0.0; sets];
@@ -118,8 +117,7 @@ impl Design {
             events.push(Event {
                 group: None,
                 count: f64::from(output.reading.count),
-                rotations: 0.0,
-                room: Room { half, compares: false },
+                room: Room { half, compares: false, tables: 0 },
                 fresh: output.reading.largest(|list| f64::from(u8::from(list < problem.inputs))),
                 results: (0..sets).map(|set| output.reading.largest(|list| lists[list][set])).collect(),
                 set: 0,
@@ -133,7 +131,7 @@ impl Design {
     pub(super) fn take_extensions(&mut self, account: &Account) {
         let stages = self.picks.iter_mut().flat_map(|pick| &mut pick.stages);
         for (stage, event) in stages.zip(&account.events) {
-            stage.1 = event.extension as u32;
+            stage.1 = event.extension;
         }
     }
 

@@ -18,7 +18,6 @@ const SWEEPS: usize = 3;
 /// Stages that read with the set in question, in one way.
 struct Own {
     room: Room,
-    rotations: f64,
     /// Variance that arrives from all else.
     arriving: f64,
     /// Factor on the variance of the set's own results.
@@ -34,9 +33,9 @@ struct Fit<'a> {
     own: Vec<Own>,
     /// The events of its stages, each with its place in `own`.
     places: Vec<(usize, usize)>,
-    /// Keyswitches and bootstraps of all own stages.
+    /// Keyswitches and rotations of all own stages, as few as can be.
     keyswitches: f64,
-    bootstraps: f64,
+    rotations: f64,
     /// What its results may have, for the others' sake.
     quiet: f64,
     /// Nanoseconds and key bytes of all else.
@@ -47,8 +46,8 @@ struct Fit<'a> {
 /// What depends on the head alone.
 struct OfHead {
     head: usize,
-    /// For each kind of own stages, for each extension, the variance that all of a reading may have.
-    limits: Vec<Vec<f64>>,
+    /// For each kind of own stages, for each extension that it may have, the variance that all of a reading may have.
+    limits: Vec<Vec<(i32, f64)>>,
 }
 
 /// A set with what it costs.
@@ -56,7 +55,7 @@ struct OfHead {
 struct Found {
     price: f64,
     set: KeySet,
-    extensions: Vec<usize>,
+    extensions: Vec<i32>,
 }
 
 /// Makes all sets as cheap as they can be while every reading keeps `kappa` deviations: no dearer than before where that
@@ -95,16 +94,16 @@ fn refit(account: &mut Account, sets: &mut [KeySet], set: usize, ring: &Ring, ka
 impl<'a> Fit<'a> {
     /// `None` where the other sets leave nothing for this one.
     fn new(account: &Account, sets: &[KeySet], set: usize, ring: &'a Ring<'a>, kappa: f64) -> Option<Self> {
-        let mut own: BTreeMap<([u64; 4], bool), (Own, Vec<usize>)> = BTreeMap::new();
+        let mut own: BTreeMap<[[u64; 3]; 2], (Own, Vec<usize>)> = BTreeMap::new();
         let (mut quiet, mut nanoseconds) = (f64::INFINITY, 0.0);
         for (place, event) in account.events.iter().enumerate() {
             let factor = event.results[set];
             let arriving = event.arriving(ring, sets) - factor * sets[set].variance(ring);
             if event.group.is_some() && event.set == set {
-                let (room, rotations) = (event.room, event.rotations);
-                let name = [room.half, rotations, arriving, factor].map(f64::to_bits);
-                let new = || (Own { room, rotations, arriving, factor, count: 0.0 }, Vec::new());
-                let (alike, places) = own.entry((name, room.compares)).or_insert_with(new);
+                let room = event.room;
+                let name = [room.bits(), [arriving.to_bits(), factor.to_bits(), 0]];
+                let new = || (Own { room, arriving, factor, count: 0.0 }, Vec::new());
+                let (alike, places) = own.entry(name).or_insert_with(new);
                 alike.count += event.count;
                 places.push(place);
                 continue;
@@ -131,8 +130,9 @@ impl<'a> Fit<'a> {
         let places = places.collect();
         let own: Vec<Own> = own.into_values().map(|(own, _)| own).collect();
         let keyswitches = own.iter().map(|own| own.count).sum();
-        let bootstraps = own.iter().map(|own| own.count * own.rotations).sum();
-        let fit = Self { ring, kappa, own, places, keyswitches, bootstraps, quiet, nanoseconds, others };
+        let rotations = |own: &Own| own.count * f64::from(own.room.fewest_rotations());
+        let rotations = own.iter().map(rotations).sum();
+        let fit = Self { ring, kappa, own, places, keyswitches, rotations, quiet, nanoseconds, others };
         (quiet > 0.0).then_some(fit)
     }
 
@@ -148,10 +148,11 @@ impl<'a> Fit<'a> {
     }
 
     fn of_head(&self, head: usize) -> OfHead {
-        let extensions = self.ring.heads[head].extensions.len();
+        let shape = &self.ring.heads[head];
         let limits = |own: &Own| {
-            let room = |extension| own.room.at(&self.ring.heads[head], extension);
-            (0..extensions).map(|extension| allowance(room(extension), self.kappa, own.arriving)).collect()
+            let limit =
+                |extension| (extension, allowance(own.room.at(shape, extension), self.kappa, own.arriving));
+            shape.extensions(own.room.tables).map(limit).collect()
         };
         OfHead { head, limits: self.own.iter().map(limits).collect() }
     }
@@ -187,8 +188,7 @@ impl<'a> Fit<'a> {
     /// Looks at all keyswitches to a small dimension; whether a larger one may be of use.
     fn try_small(&self, of_head: &OfHead, small: u32, bound: f64, best: &mut Option<Found>) -> bool {
         let (mut extensions, head) = (Vec::new(), of_head.head);
-        let element = self.ring.heads[head].extensions.first().map_or(f64::INFINITY, |plain| plain.element);
-        let bootstraps = self.bootstraps * f64::from(small) * element;
+        let rotations = self.rotations * f64::from(small) * self.ring.heads[head].with(0).element;
         let others = keys_price(self.others.iter().copied());
         for (index, keyswitch) in self.ring.keyswitches(small).iter().enumerate() {
             let set = KeySet { head, small, keyswitch: *keyswitch };
@@ -197,7 +197,7 @@ impl<'a> Fit<'a> {
             }
             let bound = best.as_ref().map_or(bound, |best| best.price.min(bound));
             let price = others + keys_price(std::iter::once(set.key_bytes(self.ring))) - 1.0;
-            let least = self.nanoseconds + self.keyswitches * keyswitch.cost + bootstraps;
+            let least = self.nanoseconds + self.keyswitches * keyswitch.cost + rotations;
             if least * price >= bound {
                 // The first keyswitch is the cheapest, and larger dimensions cost more.
                 return index > 0;
@@ -212,16 +212,18 @@ impl<'a> Fit<'a> {
     }
 
     /// Nanoseconds of all own stages, each with the fewest accumulators that it needs; `None` where one cannot be read.
-    fn read_all(&self, of_head: &OfHead, set: &KeySet, extensions: &mut Vec<usize>) -> Option<f64> {
+    fn read_all(&self, of_head: &OfHead, set: &KeySet, extensions: &mut Vec<i32>) -> Option<f64> {
         extensions.clear();
         let (result, dimension) = (set.variance(self.ring), f64::from(set.small));
-        let accumulators = &self.ring.heads[set.head].extensions;
+        let head = &self.ring.heads[set.head];
         let mut nanoseconds = self.keyswitches * set.keyswitch.cost;
         for (own, limits) in self.own.iter().zip(&of_head.limits) {
             let all = set.keyswitch.variance + own.factor * result;
-            let mut kept = limits.iter().zip(accumulators);
-            let extension = kept.position(|(limit, with)| all + dimension * with.switch <= *limit)?;
-            nanoseconds += own.count * own.rotations * dimension * accumulators[extension].element;
+            let keeps =
+                |(extension, limit): &&(i32, f64)| all + dimension * head.with(*extension).switch <= *limit;
+            let (extension, _) = *limits.iter().find(keeps)?;
+            let tables = own.count * f64::from(own.room.tables);
+            nanoseconds += tables * dimension * head.with(extension).element;
             extensions.push(extension);
         }
         Some(nanoseconds)

@@ -25,12 +25,11 @@ struct Wish {
     arriving: f64,
     /// Bound on the variance of its result.
     quiet: f64,
-    rotations: f64,
     count: f64,
 }
 
 fn wishes(plan: &Plan, choice: &Choice) -> Vec<Wish> {
-    let mut all: BTreeMap<([u64; 4], bool), Wish> = BTreeMap::new();
+    let mut all: BTreeMap<[[u64; 3]; 2], Wish> = BTreeMap::new();
     for (number, pick) in choice.picks.iter().enumerate() {
         let choices = &plan.groups[number];
         let spacing = choice.spacings[plan.reads[number]].min(choices.len() - 1);
@@ -39,9 +38,8 @@ fn wishes(plan: &Plan, choice: &Choice) -> Vec<Wish> {
             let results = read.stages.iter().map(|(stage, factor)| factor * pick.ways[*stage].variance);
             let arriving = read.input * choice.arriving[number] + results.sum::<f64>();
             let quiet = if read.in_result { choice.quiet[number] } else { way.variance * LOUDER };
-            let rotations = f64::from(read.rotations);
-            let wish = Wish { room: read.room, arriving, quiet, rotations, count: 0.0 };
-            let name = ([read.room.half, arriving, quiet, rotations].map(f64::to_bits), read.room.compares);
+            let wish = Wish { room: read.room, arriving, quiet, count: 0.0 };
+            let name = [read.room.bits(), [arriving.to_bits(), quiet.to_bits(), 0]];
             all.entry(name).or_insert(wish).count += count;
         }
     }
@@ -95,7 +93,7 @@ fn serve(wish: &Wish, set: &KeySet, ring: &Ring, kappa: f64) -> f64 {
         return UNSERVED;
     }
     let extension = set.least_extension(ring, wish.room, kappa, wish.arriving);
-    let cost = |extension| wish.count * set.nanoseconds(ring, wish.rotations, extension);
+    let cost = |extension| wish.count * set.nanoseconds(ring, wish.room.tables, extension);
     extension.map_or(UNSERVED, cost)
 }
 

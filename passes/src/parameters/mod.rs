@@ -47,6 +47,8 @@ pub struct Options {
     pub key_sets: usize,
     /// Whether a lookup may be a chain of stages; else each is one bootstrap that reads the table.
     pub chains: bool,
+    /// Whether two tables that are read at one phase may share a rotation.
+    pub shared_rotations: bool,
     /// A lookup of more than this many bits may be read as if it had no more: for an argument that is off by half a step.
     pub approximate: Option<u32>,
 }
@@ -59,7 +61,13 @@ impl Options {
 impl Default for Options {
     /// Everything.
     fn default() -> Self {
-        Self { one_ring: false, key_sets: Self::MAX_KEY_SETS, chains: true, approximate: None }
+        Self {
+            one_ring: false,
+            key_sets: Self::MAX_KEY_SETS,
+            chains: true,
+            shared_rotations: true,
+            approximate: None,
+        }
     }
 }
 

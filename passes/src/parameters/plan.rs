@@ -23,8 +23,6 @@ pub(super) struct Read {
     pub(super) log2_input: f64,
     /// Earlier stages whose results are read, with the factor on their variance.
     pub(super) stages: Vec<(usize, f64)>,
-    /// Bootstraps at this phase.
-    pub(super) rotations: u32,
     /// Whether its noise is in the result of the lookup.
     pub(super) in_result: bool,
 }
@@ -52,13 +50,12 @@ impl Candidate {
             let half = (demand.tolerance as f64 + 0.5) * demand.spacing(spacing).torus();
             let input = demand.input * factor;
             Read {
-                room: Room { half, compares: form.compares() },
+                room: Room { half, compares: form.compares(), tables: demand.tables },
                 log2_half_room: half.log2(),
                 input,
                 log2_input: input.log2(),
                 in_result: result.iter().any(|(stage, _)| *stage == number),
                 stages: demand.stages,
-                rotations: demand.rotations,
             }
         };
         let stages = form.stages().into_iter().enumerate().map(read).collect();
@@ -186,6 +183,12 @@ impl<'a> Plan<'a> {
         };
         let groups = offers.par_iter_mut().enumerate().map(choices).collect();
         Self { problem, classes, slots, reads, groups, outputs }
+    }
+
+    /// Whether several tables are read at one phase in some form.
+    pub(super) fn may_share(&self) -> bool {
+        let candidates = self.groups.iter().flatten().flatten();
+        candidates.flat_map(|candidate| &candidate.stages).any(|read| read.room.tables > 1)
     }
 
     /// The most phases that a form has.

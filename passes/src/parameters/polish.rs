@@ -76,7 +76,10 @@ fn fewer_accumulators(
     ring: &Ring,
     budget: Budget,
 ) -> bool {
-    if account.events[event].group.is_none() || account.events[event].extension == 0 {
+    let read = &account.events[event];
+    if read.group.is_none()
+        || read.extension <= ring.heads[sets[read.set].head].extensions(read.room.tables).start
+    {
         return false;
     }
     account.events[event].extension -= 1;

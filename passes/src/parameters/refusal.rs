@@ -57,7 +57,7 @@ pub(super) fn explain(plan: &Plan, budget: Budget, machine: &Machine) -> SearchE
     let counts = plan.problem.readings().map(|reading| f64::from(reading.count));
     let kappas: Vec<f64> = counts.map(|count| single::kappa(budget, count)).collect();
     for big in space::big_dimensions() {
-        let ring = Ring::new(big, machine, |_| true);
+        let ring = Ring::new(big, machine, true, |_| true);
         for set in most_precise_sets(&ring) {
             let readers = readers(plan, &kappas, &ring, set);
             let load = readers.iter().map(Reader::load).fold(1.0, f64::max);
@@ -113,7 +113,7 @@ fn readers(plan: &Plan, kappas: &[f64], ring: &Ring, set: KeySet) -> Vec<Reader>
 /// With the most accumulators that the set may have.
 fn phases(candidate: &Candidate, arriving: f64, ring: &Ring, set: KeySet) -> Vec<Phase> {
     let head = &ring.heads[set.head];
-    let Some(most) = head.extensions.len().checked_sub(1) else { return Vec::new() };
+    let Some(most) = head.extensions(1).last() else { return Vec::new() };
     let added = set.added(ring, most);
     let phase = |read: &super::plan::Read| {
         let results: f64 = read.stages.iter().map(|(_, factor)| factor * set.variance(ring)).sum();

@@ -3,7 +3,7 @@
 use super::{Machine, space};
 use cml_runtime::parameters::{ledger, security};
 use cml_runtime::program::message::ParameterSet;
-use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
+use cml_runtime::units::{Decomposition, GlweShape, LweDimension, tables_of_rotation};
 use std::cell::OnceCell;
 
 /// Shape and decomposition of a bootstrap.
@@ -15,22 +15,35 @@ pub(super) struct Head {
     pub(super) variance: f64,
     /// Words of the bootstrapping key for each element of the mask.
     key_words: f64,
-    /// For each extension what it costs.
-    pub(super) extensions: Vec<Extension>,
+    /// For each extension what it costs, from that of shared rotations on.
+    extensions: Vec<Extension>,
+    /// Whether tables may share a rotation.
+    shares: bool,
 }
 
 impl Head {
     /// What a reading loses of its room because boundaries lie on positions: of the extension, or of the plain bootstrap for
     /// comparisons.
-    pub(super) fn lost(&self, extension: usize, compares: bool) -> f64 {
-        self.extensions[ledger::boundary_extension(compares, extension as u32) as usize].half_position
+    pub(super) fn lost(&self, extension: i32, compares: bool) -> f64 {
+        self.with(ledger::boundary_extension(compares, extension)).half_position
+    }
+
+    pub(super) fn with(&self, extension: i32) -> &Extension {
+        &self.extensions[(extension - ParameterSet::SHARED) as usize]
+    }
+
+    /// Those with which so many tables can be read at one phase.
+    pub(super) fn extensions(&self, tables: u32) -> std::ops::Range<i32> {
+        let can_share = self.shares && tables.is_multiple_of(tables_of_rotation(ParameterSet::SHARED) as u32);
+        let first = if can_share { ParameterSet::SHARED } else { 0 };
+        first..self.extensions.len() as i32 + ParameterSet::SHARED
     }
 }
 
 /// A number of accumulators, as a power of two.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Extension {
-    /// Nanoseconds for each element of the mask.
+    /// Nanoseconds for each element of the mask and each table.
     pub(super) element: f64,
     /// Half the distance of two positions, on the torus.
     pub(super) half_position: f64,
@@ -60,10 +73,15 @@ pub(super) struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    /// All heads of a big dimension that the machine knows and that `allowed` has.
-    pub(super) fn new(big: LweDimension, machine: &'a Machine, allowed: impl Fn(GlweShape) -> bool) -> Self {
+    /// All heads of a big dimension that the machine knows and that `allowed` has; with or without shared rotations.
+    pub(super) fn new(
+        big: LweDimension,
+        machine: &'a Machine,
+        shares: bool,
+        allowed: impl Fn(GlweShape) -> bool,
+    ) -> Self {
         let shapes = space::shapes().filter(|shape| shape.lwe_dimension() == big && allowed(*shape));
-        let heads: Vec<Head> = shapes.flat_map(|shape| heads(shape, machine)).collect();
+        let heads: Vec<Head> = shapes.flat_map(|shape| heads(shape, machine, shares)).collect();
         let keyswitches = space::small_dimensions(1).map(|_| OnceCell::new()).collect();
         Self { heads, fresh: security::gaussian_132(big).0, keyswitches, machine }
     }
@@ -77,18 +95,18 @@ impl<'a> Ring<'a> {
     }
 }
 
-fn heads(shape: GlweShape, machine: &Machine) -> Vec<Head> {
+fn heads(shape: GlweShape, machine: &Machine, shares: bool) -> Vec<Head> {
     let head = |bootstrap: Decomposition| {
         // All that is read here is proportional to the small dimension; the keyswitch has no part in it.
         let set = ParameterSet::with_least_noise(LweDimension(1), shape, bootstrap, bootstrap);
-        let extension = |v: u32| {
+        let extension = |v: i32| {
             let element = machine.mask_element(shape, bootstrap.level, v)?;
             let half_position = ledger::half_position(&set, v);
             Some(Extension { element, half_position, switch: set.modulus_switch_variance(v).0 })
         };
         let extensions = space::extensions(shape).map(extension).collect::<Option<Vec<_>>>()?;
         let (variance, key_words) = (set.bootstrap_variance().0, set.bootstrap_key_words() as f64);
-        Some(Head { shape, bootstrap, variance, key_words, extensions })
+        Some(Head { shape, bootstrap, variance, key_words, extensions, shares })
     };
     space::bootstrap_decompositions(shape).into_iter().filter_map(head).collect()
 }
@@ -106,18 +124,30 @@ fn keyswitches_to(small: u32, head: &Head, machine: &Machine) -> Vec<Keyswitch> 
         .collect()
 }
 
-/// How far from a value a phase may be read.
+/// What is read at a phase, and how far from its value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Room {
     /// Half a slot, and the slots that the reading may be off: on the torus.
     pub(super) half: f64,
     /// Whether what is read is compared with thresholds, which lie on positions of the plain bootstrap.
     pub(super) compares: bool,
+    /// How many tables are read; none where an output is decrypted.
+    pub(super) tables: u32,
 }
 
 impl Room {
+    /// What tells it from others, to sort by.
+    pub(super) fn bits(self) -> [u64; 3] {
+        [self.half.to_bits(), u64::from(self.compares), u64::from(self.tables)]
+    }
+
+    /// Plain rotations that read all tables, where they share as they can.
+    pub(super) fn fewest_rotations(self) -> u32 {
+        self.tables.div_ceil(tables_of_rotation(ParameterSet::SHARED) as u32)
+    }
+
     /// Smallest noise that is an error, on the torus: boundaries between slots lie on positions.
-    pub(super) fn at(self, head: &Head, extension: usize) -> f64 {
+    pub(super) fn at(self, head: &Head, extension: i32) -> f64 {
         self.half - head.lost(extension, self.compares)
     }
 }
@@ -162,31 +192,25 @@ impl KeySet {
     }
 
     /// Variance that keyswitch and modulus switch add to what is read with so many accumulators.
-    pub(super) fn added(&self, ring: &Ring, extension: usize) -> f64 {
-        self.keyswitch.variance + f64::from(self.small) * ring.heads[self.head].extensions[extension].switch
+    pub(super) fn added(&self, ring: &Ring, extension: i32) -> f64 {
+        self.keyswitch.variance + f64::from(self.small) * ring.heads[self.head].with(extension).switch
     }
 
     /// Nanoseconds of one phase with so many accumulators: a keyswitch and the bootstraps.
-    pub(super) fn nanoseconds(&self, ring: &Ring, rotations: f64, extension: usize) -> f64 {
-        let bootstrap = f64::from(self.small) * ring.heads[self.head].extensions[extension].element;
-        self.keyswitch.cost + rotations * bootstrap
+    pub(super) fn nanoseconds(&self, ring: &Ring, tables: u32, extension: i32) -> f64 {
+        let bootstrap = f64::from(self.small) * ring.heads[self.head].with(extension).element;
+        self.keyswitch.cost + f64::from(tables) * bootstrap
     }
 
     /// Whether a reading keeps `kappa` deviations where this variance arrives.
-    pub(super) fn keeps(&self, ring: &Ring, room: Room, kappa: f64, arriving: f64, extension: usize) -> bool {
+    pub(super) fn keeps(&self, ring: &Ring, room: Room, kappa: f64, arriving: f64, extension: i32) -> bool {
         let room = room.at(&ring.heads[self.head], extension);
         self.added(ring, extension) <= allowance(room, kappa, arriving)
     }
 
     /// The fewest accumulators with which it does, as a power of two.
-    pub(super) fn least_extension(
-        &self,
-        ring: &Ring,
-        room: Room,
-        kappa: f64,
-        arriving: f64,
-    ) -> Option<usize> {
-        let mut extensions = 0..ring.heads[self.head].extensions.len();
+    pub(super) fn least_extension(&self, ring: &Ring, room: Room, kappa: f64, arriving: f64) -> Option<i32> {
+        let mut extensions = ring.heads[self.head].extensions(room.tables);
         extensions.find(|extension| self.keeps(ring, room, kappa, arriving, *extension))
     }
 

@@ -17,7 +17,7 @@ const GENEROUS: f64 = 1.0 + 1e-9;
 pub(super) struct Single {
     pub(super) set: ParameterSet,
     /// For each phase log2 of the number of accumulators of its bootstrap; `None` for outputs.
-    pub(super) extensions: Vec<Option<u32>>,
+    pub(super) extensions: Vec<Option<i32>>,
 }
 
 /// The set for which all phases keep the budget and the lookups take least time; `None` where no set is precise enough.
@@ -47,6 +47,11 @@ pub(super) struct Phase {
     pub(super) kappa: f64,
 }
 
+/// Extensions with which one table can be read.
+fn one_table(shape: GlweShape) -> std::ops::RangeInclusive<i32> {
+    0..=*space::extensions(shape).end()
+}
+
 /// Deviations that a reading must keep for `count` of them to keep the budget alone.
 pub(super) fn kappa(budget: Budget, count: f64) -> f64 {
     let share = budget.inference.map(|all| all.0 - count.log2());
@@ -74,7 +79,7 @@ pub(super) fn phases(plan: &Plan, budget: Budget) -> Option<(Vec<usize>, Vec<Pha
         phases.push(of(&group.reading, read.input, read.room, true));
     }
     for (number, output) in plan.problem.outputs.iter().enumerate() {
-        let room = Room { half: plan.output_room(number, |_| 0), compares: false };
+        let room = Room { half: plan.output_room(number, |_| 0), compares: false, tables: 0 };
         phases.push(of(&output.reading, 1.0, room, false));
     }
     Some((candidates, phases))
@@ -88,7 +93,7 @@ pub(super) struct Assessment {
 }
 
 impl Phase {
-    pub(super) fn assess(&self, set: &ParameterSet, extension: Option<u32>) -> Assessment {
+    pub(super) fn assess(&self, set: &ParameterSet, extension: Option<i32>) -> Assessment {
         let mut variance = self.arriving(set.fresh_variance(), set.bootstrap_variance());
         let mut room = self.room.half;
         if let Some(extension) = extension {
@@ -138,7 +143,7 @@ impl Point {
 
 struct Best {
     set: ParameterSet,
-    extensions: Vec<Option<u32>>,
+    extensions: Vec<Option<i32>>,
     nanoseconds: f64,
 }
 
@@ -153,7 +158,7 @@ impl Search<'_> {
     fn try_shape(&mut self, shape: GlweShape, stride: usize) {
         for bootstrap in space::bootstrap_decompositions(shape) {
             let element = |v| self.machine.mask_element(shape, bootstrap.level, v);
-            let Some(elements) = space::extensions(shape).map(element).collect::<Option<Vec<f64>>>() else {
+            let Some(elements) = one_table(shape).map(element).collect::<Option<Vec<f64>>>() else {
                 return;
             };
             for small in space::small_dimensions(stride) {
@@ -180,7 +185,7 @@ impl Search<'_> {
             small,
             bootstrap,
             arriving: self.phases.iter().map(|phase| phase.arriving(fresh, result)).collect(),
-            switches: space::extensions(shape).map(switch).collect(),
+            switches: one_table(shape).map(switch).collect(),
             costs: elements.iter().map(|element| f64::from(small) * element).collect(),
         }
     }
@@ -265,7 +270,7 @@ impl Search<'_> {
         let mut ways: Vec<Way> = Vec::new();
         let last = if phase.is_lookup { point.costs.len() - 1 } else { first };
         for v in first..=last {
-            let extension = v as u32;
+            let extension = v as i32;
             let found = phase.assess(set, phase.is_lookup.then_some(extension));
             if self.budget.per_lookup.is_some_and(|budget| found.probability > budget) {
                 continue;

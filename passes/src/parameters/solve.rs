@@ -15,6 +15,9 @@ use std::rc::Rc;
 /// Dimensions of the big key that are searched for several key sets.
 const BIG_DIMENSIONS: [usize; 5] = [1024, 1536, 2048, 3072, 4096];
 
+/// Factors on the deviations with which stages wish for sets. A wish is for the cheapest set of all, which just keeps them.
+const CAUTION: [f64; 4] = [1.0, 1.1, 1.25, 1.5];
+
 /// How often forms and key sets are chosen in turn.
 const TURNS: usize = 3;
 
@@ -49,14 +52,26 @@ pub fn search(
     budget.check()?;
     problem.check()?;
     let plan = Plan::new(problem, options);
-    let mut search = Search::new(&plan, with_room(budget), machine, options);
-    search.start_from_one_set();
-    if options.chains || options.key_sets > 1 {
-        search.start_from_wishes();
-        search.start_from_best();
-        search.share_budget();
-    }
-    search.solution().ok_or_else(|| refusal::explain(&plan, budget, machine))
+    let find = |shared_rotations: bool| {
+        let options = Options { shared_rotations, ..options };
+        let mut search = Search::new(&plan, with_room(budget), machine, options);
+        search.start_from_one_set();
+        if options.chains || options.key_sets > 1 {
+            search.start_from_wishes();
+            search.start_from_best();
+            search.share_budget();
+        }
+        search.solution()
+    };
+    // What is best with shared rotations and what is best without are far apart: from one the search seldom finds the other.
+    let found = if options.shared_rotations && plan.may_share() {
+        let (together, apart) = rayon::join(|| find(true), || find(false));
+        let both = together.into_iter().chain(apart);
+        both.min_by(|one, other| one.price.total_cmp(&other.price))
+    } else {
+        find(false)
+    };
+    found.ok_or_else(|| refusal::explain(&plan, budget, machine))
 }
 
 /// What a problem costs about, with key sets that are found from these: nothing but a comparison with other problems. A small part
@@ -73,7 +88,7 @@ pub fn price_near(
     let plan = Plan::new(problem, options);
     let mut search = Search::new(&plan, with_room(budget), machine, options);
     let allowed = |other: GlweShape| !options.one_ring || other == shape;
-    let ring = Ring::new(shape.lwe_dimension(), machine, allowed);
+    let ring = Ring::new(shape.lwe_dimension(), machine, options.shared_rotations, allowed);
     let sets: Vec<KeySet> = sets.iter().map(|set| KeySet::of(set, &ring)).collect::<Option<_>>()?;
     search.rings.push(Rc::new(ring));
     search.improve(0, &sets, None, search.kappa).map(|found| found.price)
@@ -129,12 +144,12 @@ impl<'a> Search<'a> {
         let Some((candidates, phases)) = single::phases(self.plan, self.budget) else { return };
         let Some(found) = single::search(&phases, self.budget, self.machine) else { return };
         let shape = found.set.glwe_shape();
-        let one_ring = self.options.one_ring;
+        let Options { one_ring, shared_rotations, .. } = self.options;
         let allowed = |other: GlweShape| !one_ring || other == shape;
-        let ring = Ring::new(shape.lwe_dimension(), self.machine, allowed);
+        let ring = Ring::new(shape.lwe_dimension(), self.machine, shared_rotations, allowed);
         let Some(set) = KeySet::of(&found.set, &ring) else { return };
         let extensions = found.extensions.iter().flatten();
-        let pick = |(candidate, extension): (&usize, &u32)| Pick {
+        let pick = |(candidate, extension): (&usize, &i32)| Pick {
             candidate: *candidate,
             stages: vec![(0, *extension)],
         };
@@ -149,15 +164,25 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What each stage would wish for, and the few sets that come nearest.
+    /// What each stage would wish for, and the few sets that come nearest: with more deviations than must be where those sets
+    /// serve nothing that was wished for.
     fn start_from_wishes(&mut self) {
         let first = self.rings.len();
         self.rings.extend(self.all_rings().into_iter().map(Rc::new));
         let rings: Vec<(usize, Rc<Ring<'a>>)> = self.rings.iter().cloned().enumerate().skip(first).collect();
-        let wishes: Vec<Wishes> = rings.iter().map(|(_, ring)| Wishes::new(ring, self.kappa)).collect();
+        for caution in CAUTION {
+            self.start_with_wishes(&rings, self.kappa * caution);
+            if !self.found.is_empty() {
+                break;
+            }
+        }
+    }
+
+    fn start_with_wishes(&mut self, rings: &[(usize, Rc<Ring<'a>>)], kappa: f64) {
+        let wishes: Vec<Wishes> = rings.iter().map(|(_, ring)| Wishes::new(ring, kappa)).collect();
         let mut starts = Vec::new();
         for ((ring, _), wishes) in rings.iter().zip(&wishes) {
-            let mut chooser = Chooser::new(self.plan, wishes, self.kappa);
+            let mut chooser = Chooser::new(self.plan, wishes, kappa);
             let cost = chooser.estimate();
             starts.extend(cost.map(|cost| (cost, *ring, chooser)));
         }
@@ -203,12 +228,14 @@ impl<'a> Search<'a> {
         bigs.sort();
         bigs.dedup();
         let mut rings = Vec::new();
+        let shares = self.options.shared_rotations;
         for big in bigs {
             if self.options.one_ring {
                 let shapes = space::shapes().filter(|shape| shape.lwe_dimension() == big);
-                rings.extend(shapes.map(|shape| Ring::new(big, self.machine, |other| other == shape)));
+                rings
+                    .extend(shapes.map(|shape| Ring::new(big, self.machine, shares, |other| other == shape)));
             } else {
-                rings.push(Ring::new(big, self.machine, |_| true));
+                rings.push(Ring::new(big, self.machine, shares, |_| true));
             }
         }
         rings

@@ -1,6 +1,7 @@
 //! What is searched: shapes, dimensions, decompositions, extensions. One function or constant for each dimension.
 
 use cml_runtime::parameters::{noise, security};
+use cml_runtime::program::message::ParameterSet;
 use cml_runtime::units::{Decomposition, GlweShape, LweDimension};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, OnceLock};
@@ -54,9 +55,10 @@ pub(super) fn small_dimensions(stride: usize) -> impl Iterator<Item = u32> {
     SMALL_DIMENSIONS.step_by(stride)
 }
 
-/// Extensions for accumulators of this shape.
-pub(super) fn extensions(shape: GlweShape) -> std::ops::RangeInclusive<u32> {
-    0..=MAX_EXTENSION.min(MAX_LOG2_COEFFICIENTS.saturating_sub(shape.polynomial_size.ilog2()))
+/// Extensions for accumulators of this shape, that of shared ones included.
+pub(super) fn extensions(shape: GlweShape) -> std::ops::RangeInclusive<i32> {
+    let most = MAX_LOG2_COEFFICIENTS.saturating_sub(shape.polynomial_size.ilog2());
+    ParameterSet::SHARED..=MAX_EXTENSION.min(most) as i32
 }
 
 /// For each level of the bootstrap the base with the least noise; the noise is proportional to the small dimension, which
@@ -116,7 +118,6 @@ fn best_bases(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cml_runtime::program::message::ParameterSet;
 
     #[test]
     fn shapes_are_those_of_use() {

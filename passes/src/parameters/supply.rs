@@ -10,8 +10,8 @@ use std::cell::{OnceCell, RefCell};
 pub(super) struct Way {
     /// Number of the key set; of the head where any set may be used.
     pub(super) key: usize,
-    /// log2 of the number of accumulators.
-    pub(super) extension: u32,
+    /// log2 of the number of accumulators for each table.
+    pub(super) extension: i32,
     /// Nanoseconds of one phase.
     pub(super) cost: f64,
     /// Variance of the result.
@@ -79,8 +79,8 @@ impl Supply for Given<'_> {
                 return None;
             }
             let extension = set.least_extension(self.ring, read.room, self.kappa, arriving)?;
-            let cost = set.nanoseconds(self.ring, f64::from(read.rotations), extension);
-            Some(Way { key, extension: extension as u32, cost, variance })
+            let cost = set.nanoseconds(self.ring, read.room.tables, extension);
+            Some(Way { key, extension, cost, variance })
         };
         found.clear();
         found.extend(self.sets.iter().enumerate().filter_map(way));
@@ -94,8 +94,8 @@ const STRIDE: usize = 16;
 /// 2^-80: less variance than any key set adds.
 const LEAST_VARIANCE: f64 = 8.3e-25;
 
-/// Most bootstraps at one phase.
-const MAX_ROTATIONS: usize = 2;
+/// Most tables at one phase.
+const MAX_TABLES: usize = 2;
 
 /// What keyswitch and modulus switch add, against what a phase costs with them.
 struct Trade {
@@ -111,9 +111,9 @@ type ByVariance = Vec<Option<Box<[Way]>>>;
 pub(super) struct Wishes<'a> {
     ring: &'a Ring<'a>,
     kappa: f64,
-    /// For each head, extension and number of rotations the trades, by falling cost.
+    /// For each head, extension and number of tables the trades, by falling cost.
     trades: Vec<OnceCell<Vec<Trade>>>,
-    /// For each room, for each number of rotations, for tables and for comparisons: by the variance that arrives. Empty where nobody
+    /// For each room, for each number of tables, for tables and for comparisons: by the variance that arrives. Empty where nobody
     /// asked.
     known: RefCell<Vec<ByVariance>>,
 }
@@ -128,21 +128,21 @@ impl<'a> Wishes<'a> {
     const VARIANCES: usize = 80 * 4 + 1;
 
     pub(super) fn new(ring: &'a Ring, kappa: f64) -> Self {
-        let extensions: usize = ring.heads.iter().map(|head| head.extensions.len()).sum();
-        let trades = (0..extensions * MAX_ROTATIONS).map(|_| OnceCell::new()).collect();
-        let known = RefCell::new(vec![Vec::new(); Self::ROOMS * MAX_ROTATIONS * 2]);
+        let extensions: usize = ring.heads.iter().map(|head| head.extensions(0).len()).sum();
+        let trades = (0..extensions * MAX_TABLES).map(|_| OnceCell::new()).collect();
+        let known = RefCell::new(vec![Vec::new(); Self::ROOMS * MAX_TABLES * 2]);
         Self { ring, kappa, trades, known }
     }
 
-    fn trades(&self, place: usize, head: usize, extension: usize, rotations: f64) -> &[Trade] {
+    fn trades(&self, place: usize, head: usize, extension: i32, tables: f64) -> &[Trade] {
         self.trades[place].get_or_init(|| {
-            let accumulators = &self.ring.heads[head].extensions[extension];
+            let accumulators = self.ring.heads[head].with(extension);
             let mut all = Vec::new();
             for small in space::small_dimensions(STRIDE) {
                 let dimension = f64::from(small);
                 for keyswitch in self.ring.keyswitches(small) {
                     let added = keyswitch.variance + dimension * accumulators.switch;
-                    let cost = keyswitch.cost + rotations * dimension * accumulators.element;
+                    let cost = keyswitch.cost + tables * dimension * accumulators.element;
                     all.push(Trade { added, cost, small });
                 }
             }
@@ -153,14 +153,14 @@ impl<'a> Wishes<'a> {
     }
 
     /// The cheapest way of each head, by cost.
-    fn of_heads(&self, room: Room, arriving: f64, rotations: usize) -> Vec<Way> {
+    fn of_heads(&self, room: Room, arriving: f64) -> Vec<Way> {
         let mut ways = Vec::new();
-        let mut place = rotations - 1;
+        let (mut place, tables) = (room.tables as usize - 1, f64::from(room.tables));
         let smallest = f64::from(space::small_dimensions(1).next().unwrap_or(0));
         for (key, head) in self.ring.heads.iter().enumerate() {
             let mut best: Option<Way> = None;
-            for (extension, accumulators) in head.extensions.iter().enumerate() {
-                let least = rotations as f64 * smallest * accumulators.element;
+            for extension in head.extensions(room.tables) {
+                let least = tables * smallest * head.with(extension).element;
                 if best.is_some_and(|best| best.cost <= least) {
                     break;
                 }
@@ -168,16 +168,21 @@ impl<'a> Wishes<'a> {
                 if left <= 0.0 {
                     continue;
                 }
-                let trades = self.trades(place + extension * MAX_ROTATIONS, key, extension, rotations as f64);
+                let trades = self.trades(
+                    place + (extension - head.extensions(0).start) as usize * MAX_TABLES,
+                    key,
+                    extension,
+                    tables,
+                );
                 let fitting = trades.partition_point(|trade| trade.added <= left);
                 let Some(trade) = fitting.checked_sub(1).map(|last| &trades[last]) else { continue };
                 if best.is_none_or(|best| trade.cost < best.cost) {
                     let variance = f64::from(trade.small) * head.variance;
-                    best = Some(Way { key, extension: extension as u32, cost: trade.cost, variance });
+                    best = Some(Way { key, extension, cost: trade.cost, variance });
                 }
             }
             ways.extend(best);
-            place += head.extensions.len() * MAX_ROTATIONS;
+            place += head.extensions(0).len() * MAX_TABLES;
         }
         ways.sort_by(|one, other| one.cost.total_cmp(&other.cost).then(one.key.cmp(&other.key)));
         ways
@@ -211,7 +216,7 @@ impl Supply for Wishes<'_> {
     }
 
     fn ways(&self, read: &Read, arriving: f64, quiet: f64, found: &mut Vec<Way>) {
-        let rotations = (read.rotations as usize).clamp(1, MAX_ROTATIONS);
+        let tables = read.room.tables.clamp(1, MAX_TABLES as u32);
         let room = (read.log2_half_room * Self::ROOM_STEPS).floor();
         // Below what any key set adds, less makes no difference; no phase has more variance than 1.
         let variance = (arriving.clamp(LEAST_VARIANCE, 1.0).log2() * Self::VARIANCE_STEPS).ceil();
@@ -221,15 +226,15 @@ impl Supply for Wishes<'_> {
             return;
         }
         let place = |steps: f64, all: usize| (-steps).clamp(0.0, (all - 1) as f64) as usize;
-        let row = (place(room, Self::ROOMS) * MAX_ROTATIONS + rotations - 1) * 2;
+        let row = (place(room, Self::ROOMS) * MAX_TABLES + tables as usize - 1) * 2;
         let mut known = self.known.borrow_mut();
         let row = &mut known[row + usize::from(read.room.compares)];
         if row.is_empty() {
             row.resize(Self::VARIANCES, None);
         }
         let all = row[place(variance, Self::VARIANCES)].get_or_insert_with(|| {
-            let room = Room { half: (room / Self::ROOM_STEPS).exp2(), ..read.room };
-            self.of_heads(room, (variance / Self::VARIANCE_STEPS).exp2(), rotations).into()
+            let room = Room { half: (room / Self::ROOM_STEPS).exp2(), tables, ..read.room };
+            self.of_heads(room, (variance / Self::VARIANCE_STEPS).exp2()).into()
         });
         let mut least = f64::INFINITY;
         let quieter = |way: &&Way| {

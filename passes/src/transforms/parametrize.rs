@@ -88,6 +88,11 @@ impl Pass for Parametrize {
                 default: "true",
             },
             PassOption {
+                name: "shared-rotations",
+                description: "Two tables that are read at one place may come out of one rotation: true or false",
+                default: "true",
+            },
+            PassOption {
                 name: "rounding",
                 description: "approximate:6 reads lookups of more than 6 bits as if they had 6: results may differ by a step",
                 default: "",
@@ -112,10 +117,11 @@ impl Pass for Parametrize {
             one_ring: switch("one-ring", values[3])?,
             key_sets: key_sets.ok_or_else(|| format!("key-sets is 1 to 4, found `{}`", values[4]))?,
             chains: switch("chains", values[5])?,
-            approximate: rounding(values[6])?,
+            shared_rotations: switch("shared-rotations", values[6])?,
+            approximate: rounding(values[7])?,
         };
         let machine = Some(values[2].to_owned()).filter(|path| !path.is_empty());
-        Ok(Self { budget, machine, options, comparisons: Comparisons::parse(values[7])? })
+        Ok(Self { budget, machine, options, comparisons: Comparisons::parse(values[8])? })
     }
 
     fn run<'c>(self, context: &'c Context, module: OperationRef<'c, '_>) -> Result<(), PassError> {

@@ -163,7 +163,7 @@ fn evaluate(
     inputs: &EncryptedInputs,
     progress: Progress<'_>,
 ) -> Result<EncryptedOutputs, Error> {
-    let (finished, total) = (AtomicUsize::new(0), server.bootstraps() * inputs.sample_count());
+    let (finished, total) = (AtomicUsize::new(0), server.rotations() * inputs.sample_count());
     let count = |count| progress(finished.fetch_add(count, Ordering::Relaxed) + count, total);
     Ok(server.run_encrypted(key, inputs, &count)?)
 }

@@ -15,7 +15,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 /// Extension of the extended bootstraps that are measured.
-const EXTENSION: u32 = 1;
+const EXTENSION: i32 = 1;
 
 /// How many results are summed.
 const SUMMED: usize = 100;
@@ -137,7 +137,7 @@ pub fn measure_noise(
     let keyswitched = keyswitch(&server_key, &fresh, samples);
     let after = phases(&small, &keyswitched);
     rows.push(NoiseRow::of("keyswitch", &differences(&after, &before), set.keyswitch_variance()));
-    for extension in [0, EXTENSION] {
+    for extension in [ParameterSet::SHARED, 0, EXTENSION] {
         let log2_positions = set.log2_positions(extension);
         // The rounding of the body shows as well.
         let body = noise::dropped(64 - log2_positions);
@@ -166,10 +166,21 @@ pub fn measure_noise(
         ("blind rotation", PLAIN, 1, 1),
         ("a value twice, with its correction", CORRECTED, RATIO + 1, RATIO * RATIO + 1),
         ("sum of two tables of one phase", BOTH, 2, 2),
+        ("table of a shared rotation", SECOND, 2, 1),
         (summed.as_str(), SUM, SUMMED as i64, SUMMED as i64),
     ] {
         let predicted = noise::linear_combination(norm2_squared as f64, bootstrap);
         rows.push(NoiseRow::of(operation, &around(output, value), predicted));
+    }
+
+    let coefficient = f64::from(set.polynomial_size).recip();
+    for (name, output, value, weight) in [
+        ("sum of tables of a shared rotation", SUM_OF_SHARED, 3, 1.0),
+        ("their difference", DIFFERENCE, -1, -1.0),
+    ] {
+        let norm =
+            noise::rotation_norm2_squared(&[(0.0, 1.0), (coefficient, weight)], set.correlated_share());
+        rows.push(NoiseRow::of(name, &around(output, value), noise::linear_combination(norm, bootstrap)));
     }
 
     let slot = SPACING as f64 * (-63f64).exp2();
@@ -199,6 +210,9 @@ const CORRECTED: usize = 4;
 const BOTH: usize = 5;
 const SUM: usize = 6;
 const COMPARED: usize = 7;
+const SECOND: usize = 8;
+const SUM_OF_SHARED: usize = 9;
+const DIFFERENCE: usize = 10;
 
 /// What zeros are compared with, out of one rotation.
 const THRESHOLDS: [i64; 7] = [0, 1, 2, 3, 4, 5, 6];
@@ -210,18 +224,21 @@ const SUMS_OF_COMPARISONS: [(&str, [f64; 7]); 3] = [
     ("mixed sum of comparisons of one rotation", [2.0, -2.0, 1.0, -3.0, 3.0, -1.0, 2.0]),
 ];
 
-/// Tables of a value: of one that has few slots, and two of one that has many. All are 1 wherever noise may take it.
-fn tables() -> [Table; 3] {
+/// Tables of a value: two of one that has few slots, and two of one that has many. All but the second are 1 wherever noise
+/// may take it, the second is 2.
+fn tables() -> [Table; 4] {
     let near = |x: i64| i64::from(x.abs() < 40);
     [
         Table { lo: -1, values: vec![1; 4] },
+        Table { lo: -1, values: vec![2; 4] },
         Table { lo: -62, values: vec![1; 126] },
         Table { lo: -62, values: (-62..64).map(near).collect() },
     ]
 }
 
 /// Zeros that are returned as they are and shortened; extended bootstraps of them; of these results two tables at one phase;
-/// sums of a result and what its value was read as, of both tables, and of many; comparisons of the zeros.
+/// sums of a result and what its value was read as, of both tables, and of many; comparisons of the zeros; two tables of the
+/// zeros that share a rotation, their sum and difference.
 fn server(set: &ParameterSet, samples: usize) -> Server {
     let sums = samples.min(SUMS);
     let port = |name: &str, count: usize, spacing: u64, returned| EncryptedPort {
@@ -232,7 +249,7 @@ fn server(set: &ParameterSet, samples: usize) -> Server {
         hi: vec![0; count],
         returned,
     };
-    let bootstrap = |input, extension, table: Table| {
+    let bootstrap = |input, extension: i32, table: Table| {
         Action::Bootstrap(Bootstrap {
             input,
             extension,
@@ -267,15 +284,19 @@ fn server(set: &ParameterSet, samples: usize) -> Server {
     };
     let elements = vec![Comparisons { lo: -1, hi: 6, thresholds: THRESHOLDS.to_vec() }; samples];
     let compare = Compare { input: 0, elements, spacing: RESULT_SPACING, ..Compare::default() };
-    let [few, many, other] = tables();
+    let [few, second, many, other] = tables();
     let steps = [
-        ("extended", bootstrap(0, EXTENSION, few)),
+        ("extended", bootstrap(0, EXTENSION, few.clone())),
         ("one table", bootstrap(1, 0, many)),
         ("another", bootstrap(1, 0, other)),
         ("corrected", combine([1, 2], [RATIO, 1])),
         ("both", combine([2, 3], [1, 1])),
         ("sums", Action::Linear(sum)),
         ("comparisons", Action::Compare(compare)),
+        ("first of a rotation", bootstrap(0, ParameterSet::SHARED, few)),
+        ("second of a rotation", bootstrap(0, ParameterSet::SHARED, second)),
+        ("sum of both", combine([8, 9], [1, 1])),
+        ("difference of both", combine([8, 9], [1, -1])),
     ];
     let step = |(node, action): (&str, Action)| Step { node: node.to_owned(), action: Some(action) };
     Server {
@@ -291,8 +312,11 @@ fn server(set: &ParameterSet, samples: usize) -> Server {
             port("both", samples, RESULT_SPACING, None),
             port("sums", sums, RESULT_SPACING, None),
             port("comparisons", samples * THRESHOLDS.len(), RESULT_SPACING, None),
+            port("second", samples, RESULT_SPACING, None),
+            port("sum of shared", samples, RESULT_SPACING, None),
+            port("difference", samples, RESULT_SPACING, None),
         ],
-        output_values: vec![0, 0, 1, 2, 4, 5, 6, 7],
+        output_values: vec![0, 0, 1, 2, 4, 5, 6, 7, 9, 10, 11],
     }
 }
 

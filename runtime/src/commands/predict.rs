@@ -119,7 +119,7 @@ fn clear(
             Mode::Clear | Mode::Encrypted(_) => Ok(server.run_clear(sample)?),
         })?);
         seconds.run.push(time);
-        progress(server.bootstraps() * (index + 1), server.bootstraps() * samples.len());
+        progress(server.rotations() * (index + 1), server.rotations() * samples.len());
     }
     Ok(results)
 }
@@ -142,7 +142,7 @@ fn encrypted(
     drop(evaluation);
     let inputs = timed(&mut seconds.encrypt, || client::encrypt(&key, client, samples, &mut randomness))?;
     let mut results = Vec::with_capacity(samples.len());
-    let (each, total) = (server.bootstraps(), server.bootstraps() * samples.len());
+    let (each, total) = (server.rotations(), server.rotations() * samples.len());
     for first in (0..samples.len()).step_by(together.get()) {
         let mut time = 0.0;
         let of_all = |finished, _| progress(first * each + finished, total);

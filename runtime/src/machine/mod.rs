@@ -10,7 +10,7 @@ mod tests;
 use crate::kernels::{Factors, KeyswitchKernel, Tiles};
 use crate::program::message::ParameterSet;
 use crate::server::{PASS_BYTES, accumulator_bytes, largest_pass};
-use crate::units::GlweShape;
+use crate::units::{GlweShape, accumulators, tables_of_rotation};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -103,17 +103,17 @@ pub struct Bootstraps {
 ///
 /// An element of exactly `t < v` trailing zeros, which is one in `2^(t + 1)`, updates `2^(v - t)` accumulators, all others
 /// update one: `sum over t < v of 2^(v - t) / 2^(t + 1)`, plus `1 / 2^v`, is `(2^(v + 1) + 2^-v) / 3`.
-pub(crate) fn sorted_components(extension: u32) -> f64 {
-    let accumulators = f64::from(extension).exp2();
+pub(crate) fn sorted_components(extension: i32) -> f64 {
+    let accumulators = accumulators(extension) as f64;
     (2.0 * accumulators + 1.0 / accumulators) / 3.0
 }
 
 /// Expected number of passes over an element's part of the key for a batch: one for each number of trailing zeros that the
 /// element has in some ciphertext.
-fn passes(extension: u32, count: usize) -> f64 {
+fn passes(extension: i32, count: usize) -> f64 {
     let present = |share: f64| 1.0 - (1.0 - share).powf(count as f64);
     let zeros = (0..extension).map(|zeros| present((-f64::from(zeros) - 1.0).exp2()));
-    zeros.sum::<f64>() + present((-f64::from(extension)).exp2())
+    zeros.sum::<f64>() + present((accumulators(extension) as f64).recip())
 }
 
 impl Machine {
@@ -216,7 +216,7 @@ impl Machine {
     }
 
     /// Nanoseconds of one element of the mask for a batch of `count` ciphertexts; `None` where the table lacks the shape.
-    fn batch_element(&self, shape: GlweShape, level: u32, extension: u32, count: usize) -> Option<f64> {
+    fn batch_element(&self, shape: GlweShape, level: u32, extension: i32, count: usize) -> Option<f64> {
         let key = (shape.polynomial_size, shape.dimension);
         let index = self.bootstraps.binary_search_by_key(&key, Bootstraps::key).ok()?;
         let (entry, level) = (&self.bootstraps[index], f64::from(level));
@@ -227,28 +227,30 @@ impl Machine {
     }
 
     /// What a ciphertext with so many accumulators is slowed down by.
-    fn crowded(&self, shape: GlweShape, extension: u32) -> f64 {
+    fn crowded(&self, shape: GlweShape, extension: i32) -> f64 {
         let times = accumulator_bytes(shape, extension).div_ceil(PASS_BYTES).next_power_of_two().ilog2();
         let known = self.crowded.get(..(times as usize).min(self.crowded.len()));
         known.and_then(<[f64]>::last).copied().unwrap_or(1.0)
     }
 
-    /// Nanoseconds of a bootstrap for each element of the mask, in a full batch; `None` where the table lacks the shape.
+    /// Nanoseconds of a bootstrap for each element of the mask, in a full batch; `None` where the table lacks the shape. Where
+    /// tables share a rotation, each has its part.
     #[must_use]
-    pub fn mask_element(&self, shape: GlweShape, level: u32, extension: u32) -> Option<f64> {
+    pub fn mask_element(&self, shape: GlweShape, level: u32, extension: i32) -> Option<f64> {
         let batch = largest_pass(shape, extension);
-        Some(self.batch_element(shape, level, extension, batch)? / batch as f64)
+        let tables = batch * tables_of_rotation(extension);
+        Some(self.batch_element(shape, level, extension, batch)? / tables as f64)
     }
 
-    /// Nanoseconds of one bootstrap in a full batch; `None` where the table lacks the shape.
+    /// Nanoseconds of one bootstrap in a full batch, as [`Self::mask_element`].
     #[must_use]
-    pub fn bootstrap(&self, set: &ParameterSet, extension: u32) -> Option<f64> {
+    pub fn bootstrap(&self, set: &ParameterSet, extension: i32) -> Option<f64> {
         let element = self.mask_element(set.glwe_shape(), set.pbs_level, extension)?;
         Some(f64::from(set.lwe_dimension) * element)
     }
 
     /// Nanoseconds of a batch of `count` bootstraps; `None` where the table lacks the shape.
-    fn bootstrap_batch(&self, set: &ParameterSet, extension: u32, count: usize) -> Option<f64> {
+    fn bootstrap_batch(&self, set: &ParameterSet, extension: i32, count: usize) -> Option<f64> {
         let element = self.batch_element(set.glwe_shape(), set.pbs_level, extension, count)?;
         Some(f64::from(set.lwe_dimension) * element)
     }

@@ -109,9 +109,8 @@ impl Executor for Clock<'_> {
         for (phase, count) in phases {
             let count = **count * self.samples;
             *switched.entry(phase.first().reading.key()).or_default() += count;
-            for step in phase.steps() {
-                *rotated.entry((step.reading.key(), step.reading.extension())).or_default() += count;
-            }
+            let class = (phase.first().reading.key(), phase.first().reading.extension());
+            *rotated.entry(class).or_default() += count * phase.rotations_of_element();
         }
         let sets = self.sets;
         for (key, count) in switched {

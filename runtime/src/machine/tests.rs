@@ -42,7 +42,7 @@ fn set() -> ParameterSet {
 }
 
 /// `rows` sums of two inputs, then as many lookups.
-fn server(rows: usize, extension: u32) -> Server {
+fn server(rows: usize, extension: i32) -> Server {
     let spacing = 1 << 60;
     let port = |name: &str, count: usize| EncryptedPort {
         name: name.to_owned(),
@@ -77,7 +77,7 @@ fn server(rows: usize, extension: u32) -> Server {
     }
 }
 
-fn milliseconds(machine: &Machine, rows: usize, extension: u32) -> f64 {
+fn milliseconds(machine: &Machine, rows: usize, extension: i32) -> f64 {
     machine.seconds(&CheckedServer::new(&server(rows, extension)).unwrap()).unwrap() * 1e3
 }
 
@@ -89,7 +89,7 @@ fn sorting_saves_what_was_counted() {
     // The sum that the closed form stands for.
     for v in 0..9 {
         let terms: f64 = (0..v).map(|t| f64::from(v - t).exp2() / f64::from(t + 1).exp2()).sum::<f64>();
-        assert!((sorted_components(v as u32) - terms - f64::from(-v).exp2()).abs() < 1e-9);
+        assert!((sorted_components(v) - terms - f64::from(-v).exp2()).abs() < 1e-9);
     }
 }
 

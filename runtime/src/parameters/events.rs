@@ -2,14 +2,16 @@
 //!
 //! Every ciphertext is followed as an exact combination of independent sources of noise: the encrypted inputs, and the
 //! results of bootstraps. A value that is used twice counts with the sum of its weights, not with the sum of their squares.
-//! Comparisons out of one rotation are sources that are correlated: see [`noise::rotation_norm2_squared`].
+//! Several results of one rotation are sources that are correlated: see [`noise::rotation_norm2_squared`].
 
 use super::combination::{Combination, Sum};
 use super::noise;
-use crate::program::message::{Action, Bootstrap, Combine, Compare, Event, Linear, ParameterSet, Server};
+use crate::program::message::{
+    Action, Bootstrap, Combine, Compare, Event, Linear, ParameterSet, Server, Step,
+};
 use crate::program::{Invalid, PhaseId, Reading};
 use crate::reference::message::Table;
-use crate::units::Width;
+use crate::units::{Width, tables_of_rotation};
 use std::collections::BTreeMap;
 
 /// Largest number of multiplications that following the noise may take: seconds.
@@ -53,16 +55,17 @@ enum Source {
     Input,
     /// The result of a bootstrap of this key set.
     Bootstrap(u32),
-    /// A comparison: the number of its rotation, and its threshold in slots above the integer at phase 0.
-    Comparison(u32, u64),
+    /// One of several results of a rotation: the number of that, and the place of the result.
+    Part(u32, u64),
 }
 
-/// One blind rotation that comparisons are taken from.
+/// One blind rotation that several results are taken from.
 #[derive(Clone, Copy)]
 struct Rotation {
     key: u32,
-    /// Half turns of a slot of its input.
-    slot: f64,
+    /// Half turns from one place to the next. Places of comparisons are slots of the input, those of tables that share a rotation
+    /// are coefficients.
+    unit: f64,
 }
 
 /// Follows the noise through the steps.
@@ -72,12 +75,14 @@ struct Follow {
     values: Vec<Vec<Combination>>,
     sources: Vec<Source>,
     rotations: Vec<Rotation>,
-    /// For each key set the share of a rotation's noise that its results have in common.
+    /// For each key set the share of a rotation's noise that its results have in common, and half turns from one coefficient to
+    /// the next.
     shares: Vec<f64>,
-    /// Which source a bootstrap of this ciphertext by this table is, or which rotation its comparisons are taken from.
+    coefficients: Vec<f64>,
+    /// Which source a bootstrap of this ciphertext by this table is, or which rotation several results are taken from.
     known: BTreeMap<[u8; blake3::OUT_LEN], u32>,
-    /// Which source a threshold of a rotation is.
-    thresholds: BTreeMap<(u32, u64), u32>,
+    /// Which source a place of a rotation is.
+    places: BTreeMap<(u32, u64), u32>,
     limits: Limits,
 }
 
@@ -91,8 +96,9 @@ fn events_within(server: &Server, limits: Limits) -> Result<Vec<Event>, Invalid>
         sources: Vec::new(),
         rotations: Vec::new(),
         shares: server.parameters.iter().map(ParameterSet::correlated_share).collect(),
+        coefficients: server.parameters.iter().map(|set| f64::from(set.polynomial_size).recip()).collect(),
         known: BTreeMap::new(),
-        thresholds: BTreeMap::new(),
+        places: BTreeMap::new(),
         limits,
     };
     for value in &ciphertexts[..server.inputs.len()] {
@@ -101,19 +107,27 @@ fn events_within(server: &Server, limits: Limits) -> Result<Vec<Event>, Invalid>
         follow.values.push(fresh);
     }
     let mut events: Vec<Event> = Vec::new();
-    let mut phases: BTreeMap<PhaseId, usize> = BTreeMap::new();
+    let mut phases: BTreeMap<PhaseId, Phase<'_>> = BTreeMap::new();
+    for reading in server.steps.iter().filter_map(Step::reading) {
+        phases.entry(reading.phase()).or_default().readers.push(reading);
+    }
     for (index, step) in server.steps.iter().enumerate() {
         let refuse = |what| Invalid::Step { index, node: step.node.clone(), what };
         if let Some(reading) = step.reading() {
-            let event = *phases.entry(reading.phase()).or_insert(events.len());
+            let phase = phases.entry(reading.phase()).or_default();
+            let event = *phase.event.get_or_insert(events.len());
             if event == events.len() {
                 events.push(follow.reading(&step.node, reading));
             }
-            add_reader(&mut events[event], reading);
+            phase.followed += 1;
+            add_reader(&mut events[event], reading, phase.followed);
         }
         let result = match &step.action {
             Some(Action::Linear(linear)) => follow.linear(linear).map_err(refuse)?,
             Some(Action::Combine(combine)) => follow.combine(combine).map_err(refuse)?,
+            Some(Action::Bootstrap(bootstrap)) if bootstrap.extension < 0 => {
+                follow.shared(&phases[&Reading::Tables(bootstrap).phase()])
+            }
             Some(Action::Bootstrap(bootstrap)) => follow.bootstrap(bootstrap),
             Some(Action::Compare(compare)) => follow.compare(compare),
             None => return Err(refuse("an action that only a newer version knows")),
@@ -129,13 +143,24 @@ fn events_within(server: &Server, limits: Limits) -> Result<Vec<Event>, Invalid>
     Ok(events)
 }
 
-/// One more bootstrap reads the event's phase: what is an error for any of them is one for all.
-fn add_reader(event: &mut Event, reading: Reading<'_>) {
+/// One phase.
+#[derive(Default)]
+struct Phase<'a> {
+    /// All that read it, in order.
+    readers: Vec<Reading<'a>>,
+    /// How many of them were followed.
+    followed: usize,
+    /// The number of its event, where that is known.
+    event: Option<usize>,
+}
+
+/// One more bootstrap reads the event's phase, with which there are so many: what is an error for any of them is one for all.
+fn add_reader(event: &mut Event, reading: Reading<'_>, readers: usize) {
     let entries = i64::try_from(reading.entries()).unwrap_or(i64::MAX);
     event.width = event.width.max(Width::of_range(1, entries.max(1)).0);
     event.tolerance = event.tolerance.min(reading.tolerance());
     event.compares |= reading.compares();
-    event.rotations += 1;
+    event.rotations = reading.rotations_of(readers) as u32;
     let lookup = reading.lookup();
     if let Err(place) = event.lookups.binary_search(&lookup) {
         event.lookups.insert(place, lookup);
@@ -227,6 +252,60 @@ impl Follow {
         keys.into_iter().map(|key| Combination::source(source_of(key))).collect()
     }
 
+    /// The bootstrap of this phase that was followed last, which may share its rotation with another.
+    fn shared(&mut self, phase: &Phase<'_>) -> Vec<Combination> {
+        let together = tables_of_rotation(ParameterSet::SHARED);
+        let (last, place) = (phase.followed - 1, (phase.followed - 1) % together);
+        let sharing = &phase.readers[last - place..phase.readers.len().min(last - place + together)];
+        let reading = phase.readers[last];
+        let input = reading.input() as usize;
+        let keys: Vec<_> = (0..reading.elements())
+            .map(|element| {
+                let tables = sharing.iter().filter_map(|reading| match reading {
+                    Reading::Tables(bootstrap) => {
+                        let table = reading.table_of(element);
+                        Some((
+                            digest(&bootstrap.tables[table], bootstrap.center(table as u32)),
+                            bootstrap.spacing,
+                        ))
+                    }
+                    Reading::Comparisons(_) => None,
+                });
+                let polynomial: Vec<u8> = tables
+                    .flat_map(|(table, spacing)| table.into_iter().chain(spacing.to_le_bytes()))
+                    .collect();
+                let spacings = [self.spacings[input], 0];
+                rotation_digest(&polynomial, reading, spacings, &self.values[input][element])
+            })
+            .collect();
+        let unit = self.coefficients[reading.key() as usize];
+        let parts = keys.into_iter().map(|key| {
+            let rotation = self.rotation(key, Rotation { key: reading.key(), unit });
+            Combination::source(self.part(rotation, place as u64))
+        });
+        parts.collect()
+    }
+
+    /// The number of the rotation of this name.
+    fn rotation(&mut self, name: [u8; blake3::OUT_LEN], rotation: Rotation) -> u32 {
+        let next = self.rotations.len() as u32;
+        let number = *self.known.entry(name).or_insert(next);
+        if number == next {
+            self.rotations.push(rotation);
+        }
+        number
+    }
+
+    /// The source that a place of a rotation is.
+    fn part(&mut self, rotation: u32, place: u64) -> u32 {
+        if let Some(source) = self.places.get(&(rotation, place)) {
+            return *source;
+        }
+        let source = self.next_source(Source::Part(rotation, place));
+        self.places.insert((rotation, place), source);
+        source
+    }
+
     /// Whatever the thresholds are, the rotation is the same, and a threshold of one rotation is one source.
     fn compare(&mut self, compare: &Compare) -> Vec<Combination> {
         let spacings = [self.spacings[compare.input as usize], compare.spacing];
@@ -239,23 +318,11 @@ impl Follow {
             .collect();
         let mut results = Vec::new();
         for (key, comparisons) in keys.into_iter().zip(&compare.elements) {
-            let next = self.rotations.len() as u32;
-            let rotation = *self.known.entry(key).or_insert(next);
-            if rotation == next {
-                let slot = spacings[0] as f64 * (-63f64).exp2();
-                self.rotations.push(Rotation { key: compare.key, slot });
-            }
+            let unit = spacings[0] as f64 * (-63f64).exp2();
+            let rotation = self.rotation(key, Rotation { key: compare.key, unit });
             for threshold in &comparisons.thresholds {
                 let above = threshold.abs_diff(comparisons.lo);
-                let source = match self.thresholds.get(&(rotation, above)) {
-                    Some(source) => *source,
-                    None => {
-                        let source = self.next_source(Source::Comparison(rotation, above));
-                        self.thresholds.insert((rotation, above), source);
-                        source
-                    }
-                };
-                results.push(Combination::source(source));
+                results.push(Combination::source(self.part(rotation, above)));
             }
         }
         results
@@ -295,22 +362,20 @@ impl Follow {
     /// Of one ciphertext: on inputs, then on the results of each key set.
     fn norms2_squared(&self, element: &Combination) -> Vec<f64> {
         let mut norms = vec![0.0; 1 + self.shares.len()];
-        let mut compared: BTreeMap<u32, Vec<(u64, f64)>> = BTreeMap::new();
+        let mut parts: BTreeMap<u32, Vec<(u64, f64)>> = BTreeMap::new();
         for (source, weight) in &element.terms {
             let weight = *weight as f64;
             match self.sources[*source as usize] {
                 Source::Input => norms[0] += weight * weight,
                 Source::Bootstrap(key) => norms[1 + key as usize] += weight * weight,
-                Source::Comparison(rotation, above) => {
-                    compared.entry(rotation).or_default().push((above, weight));
-                }
+                Source::Part(rotation, place) => parts.entry(rotation).or_default().push((place, weight)),
             }
         }
-        for (rotation, mut terms) in compared {
-            let Rotation { key, slot } = self.rotations[rotation as usize];
-            terms.sort_unstable_by_key(|(above, _)| *above);
+        for (rotation, mut terms) in parts {
+            let Rotation { key, unit } = self.rotations[rotation as usize];
+            terms.sort_unstable_by_key(|(place, _)| *place);
             // Positions of thresholds are half a slot below them, all alike.
-            let place = |(above, weight): &(u64, f64)| (*above as f64 * slot, *weight);
+            let place = |(place, weight): &(u64, f64)| (*place as f64 * unit, *weight);
             let places: Vec<(f64, f64)> = terms.iter().map(place).collect();
             norms[1 + key as usize] += noise::rotation_norm2_squared(&places, self.shares[key as usize]);
         }
@@ -327,9 +392,7 @@ fn rotation_digest(
 ) -> [u8; blake3::OUT_LEN] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&[u8::from(reading.compares())]).update(polynomial);
-    for number in [reading.extension(), reading.key()] {
-        hasher.update(&number.to_le_bytes());
-    }
+    hasher.update(&reading.extension().to_le_bytes()).update(&reading.key().to_le_bytes());
     for word in spacings.iter().chain([&element.constant]) {
         hasher.update(&word.to_le_bytes());
     }

@@ -76,7 +76,7 @@ pub fn assess(event: &Event, sets: &[ParameterSet]) -> Result<Assessment, Error>
             }
             (arriving + outputs::added_variance(returned, sets), half_room)
         }
-        Some(extension) if extension > ParameterSet::LARGEST_EXTENSION => {
+        Some(extension) if !(ParameterSet::SHARED..=ParameterSet::LARGEST_EXTENSION).contains(&extension) => {
             return Err(bad("extension", extension.to_string()));
         }
         Some(extension) => {
@@ -99,20 +99,20 @@ fn half_room(spacing: u64, tolerance: u32) -> f64 {
 /// Smallest noise that moves the slot that a bootstrap reads by more than the tolerance, on the torus; not positive where
 /// the positions of the test polynomial are too coarse. `extension` is that of the boundaries: see [`boundary_extension`].
 #[must_use]
-pub fn reading_tolerance(spacing: u64, tolerance: u32, set: &ParameterSet, extension: u32) -> f64 {
+pub fn reading_tolerance(spacing: u64, tolerance: u32, set: &ParameterSet, extension: i32) -> f64 {
     half_room(spacing, tolerance) - half_position(set, extension)
 }
 
 /// The extension on whose positions the boundaries of a reading lie: its own, or 0 for comparisons, since the sorted rotation
 /// makes component 0 alone.
 #[must_use]
-pub fn boundary_extension(compares: bool, extension: u32) -> u32 {
+pub fn boundary_extension(compares: bool, extension: i32) -> i32 {
     if compares { 0 } else { extension }
 }
 
 /// Half the torus distance of two neighbouring positions of a bootstrap.
 #[must_use]
-pub fn half_position(set: &ParameterSet, extension: u32) -> f64 {
+pub fn half_position(set: &ParameterSet, extension: i32) -> f64 {
     (-f64::from(set.log2_positions(extension)) - 1.0).exp2()
 }
 
@@ -211,7 +211,7 @@ mod tests {
     use super::super::set::tests::wide;
     use super::*;
 
-    fn lookup(extension: u32, slots: u64) -> Event {
+    fn lookup(extension: i32, slots: u64) -> Event {
         Event {
             node: "Relu_0".to_owned(),
             count: 8,

@@ -9,7 +9,10 @@ const SEED_BYTES: u64 = 16;
 
 impl ParameterSet {
     /// Largest log2 of the number of accumulators of an extended bootstrap.
-    pub const LARGEST_EXTENSION: u32 = 10;
+    pub const LARGEST_EXTENSION: i32 = 10;
+
+    /// Where two tables share an accumulator: log2 of the number of accumulators for each.
+    pub const SHARED: i32 = -1;
 
     /// A set of these sizes whose keys have the least noise that is secure: 132 bits, Gaussian. See [`security`].
     #[must_use]
@@ -64,8 +67,8 @@ impl ParameterSet {
 
     /// log2 of the number of positions that a bootstrap of this extension tells apart on the whole torus.
     #[must_use]
-    pub fn log2_positions(&self, extension: u32) -> u32 {
-        self.polynomial_size.max(1).ilog2() + 1 + extension
+    pub fn log2_positions(&self, extension: i32) -> u32 {
+        (self.polynomial_size.max(1).ilog2() + 1).saturating_add_signed(extension)
     }
 
     /// Noise of a fresh encryption under the big key.
@@ -111,7 +114,7 @@ impl ParameterSet {
 
     /// What the centered modulus switch adds before a bootstrap of this extension.
     #[must_use]
-    pub fn modulus_switch_variance(&self, extension: u32) -> Variance {
+    pub fn modulus_switch_variance(&self, extension: i32) -> Variance {
         noise::centered_modulus_switch(self.small_dimension(), self.log2_positions(extension))
     }
 

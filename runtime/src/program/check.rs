@@ -206,8 +206,10 @@ impl Reading<'_> {
         if self.key() as usize >= key_sets {
             return Err("it uses a key set that does not exist");
         }
-        if self.extension() > ParameterSet::LARGEST_EXTENSION {
-            return Err("too many accumulators");
+        // Comparisons share a rotation as it is.
+        let least = if self.compares() { 0 } else { ParameterSet::SHARED };
+        if !(least..=ParameterSet::LARGEST_EXTENSION).contains(&self.extension()) {
+            return Err("too many accumulators, or too few");
         }
         if self.spacing() == 0 {
             return Err("the spacing is 0");

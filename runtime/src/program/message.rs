@@ -135,9 +135,10 @@ pub struct Bootstrap {
     /// Value number.
     #[prost(uint32, tag = "1")]
     pub input: u32,
-    /// log2 of the number of accumulators; 0 is the plain bootstrap.
-    #[prost(uint32, tag = "2")]
-    pub extension: u32,
+    /// log2 of the number of accumulators for each table; 0 is the plain bootstrap. At -1 two bootstraps that read one phase
+    /// share a rotation, each the next one that the program has with the one before.
+    #[prost(int32, tag = "2")]
+    pub extension: i32,
     /// The distinct tables.
     #[prost(message, repeated, tag = "3")]
     pub tables: Vec<Table>,
@@ -188,8 +189,8 @@ pub struct Compare {
     #[prost(uint32, tag = "1")]
     pub input: u32,
     /// log2 of the number of accumulators; 0 is the plain bootstrap.
-    #[prost(uint32, tag = "2")]
-    pub extension: u32,
+    #[prost(int32, tag = "2")]
+    pub extension: i32,
     /// One for each element.
     #[prost(message, repeated, tag = "3")]
     pub elements: Vec<Comparisons>,
@@ -268,9 +269,9 @@ pub struct Event {
     /// For each key set the largest sum of squared weights on results of its bootstraps, the spacing's factor included.
     #[prost(double, repeated, tag = "9")]
     pub norm2_squared_bootstraps: Vec<f64>,
-    /// For a bootstrap the log2 of the number of accumulators; absent for a decrypted output.
-    #[prost(uint32, optional, tag = "5")]
-    pub extension: Option<u32>,
+    /// For a bootstrap the log2 of the number of accumulators for each table; absent for a decrypted output.
+    #[prost(int32, optional, tag = "5")]
+    pub extension: Option<i32>,
     /// Spacing at which the phase is read, in 2^-64.
     #[prost(fixed64, tag = "6")]
     pub spacing: u64,
@@ -289,7 +290,7 @@ pub struct Event {
     /// The groups of lookups that read the phase, in increasing order; none for a decrypted output.
     #[prost(uint32, repeated, tag = "12")]
     pub lookups: Vec<u32>,
-    /// How many bootstraps read the phase of each element; 0 for a decrypted output.
+    /// How many rotations read the phase of each element; 0 for a decrypted output.
     #[prost(uint32, tag = "13")]
     pub rotations: u32,
     /// For a decrypted output how it is returned.

@@ -1,6 +1,7 @@
 //! The steps that read phases, and which of them read one and the same.
 
 use super::message::{Action, Bootstrap, Compare, Step};
+use crate::units::tables_of_rotation;
 
 /// Names the modulus-switched ciphertexts that a bootstrap reads. Keyswitch and modulus switch are deterministic: where the
 /// value, the key, the positions and the integer at phase 0 of each element are the same, so is the phase with its noise.
@@ -48,9 +49,9 @@ impl Reading<'_> {
         }
     }
 
-    /// log2 of the number of accumulators.
+    /// log2 of the number of accumulators for each table.
     #[must_use]
-    pub fn extension(self) -> u32 {
+    pub fn extension(self) -> i32 {
         match self {
             Self::Tables(bootstrap) => bootstrap.extension,
             Self::Comparisons(compare) => compare.extension,
@@ -90,7 +91,13 @@ impl Reading<'_> {
         }
     }
 
-    /// How many elements are read, each with one rotation.
+    /// How many rotations of an element serve so many steps that read this phase.
+    #[must_use]
+    pub fn rotations_of(self, steps: usize) -> usize {
+        steps.div_ceil(tables_of_rotation(self.extension()))
+    }
+
+    /// How many elements are read.
     #[must_use]
     pub fn elements(self) -> usize {
         match self {
@@ -110,12 +117,17 @@ impl Reading<'_> {
         }
     }
 
-    /// How many test polynomials are rotated.
+    /// Coefficients of the test polynomials, at most; `size` is that of an accumulator.
     #[must_use]
-    pub fn polynomials(self) -> u64 {
+    pub fn coefficients(self, size: u32) -> u64 {
+        let size = u64::from(size);
         match self {
-            Self::Tables(bootstrap) => bootstrap.tables.len() as u64,
-            Self::Comparisons(_) => 1,
+            // Each element may have a pair of tables of its own, of which each step counts one half.
+            Self::Tables(bootstrap) if self.extension() < 0 => {
+                (bootstrap.tables.len() + bootstrap.table_of.len()) as u64 * size.div_ceil(2)
+            }
+            Self::Tables(bootstrap) => bootstrap.tables.len() as u64 * (size << bootstrap.extension),
+            Self::Comparisons(compare) => size << compare.extension,
         }
     }
 
@@ -131,11 +143,20 @@ impl Reading<'_> {
         widest.unwrap_or(1)
     }
 
+    /// Which of its tables an element reads; comparisons have one for all.
+    #[must_use]
+    pub fn table_of(self, element: usize) -> usize {
+        match self {
+            Self::Tables(bootstrap) => bootstrap.table_of[element] as usize,
+            Self::Comparisons(_) => 0,
+        }
+    }
+
     /// The integer that is moved to phase 0.
     #[must_use]
     pub fn first(self, element: usize) -> i64 {
         match self {
-            Self::Tables(bootstrap) => bootstrap.tables[bootstrap.table_of[element] as usize].lo,
+            Self::Tables(bootstrap) => bootstrap.tables[self.table_of(element)].lo,
             Self::Comparisons(compare) => compare.elements[element].lo,
         }
     }
@@ -144,9 +165,8 @@ impl Reading<'_> {
     #[must_use]
     pub fn phase(self) -> PhaseId {
         let mut hasher = blake3::Hasher::new();
-        for number in [self.input(), self.key(), self.extension()] {
-            hasher.update(&number.to_le_bytes());
-        }
+        hasher.update(&self.input().to_le_bytes()).update(&self.key().to_le_bytes());
+        hasher.update(&self.extension().to_le_bytes());
         for element in 0..self.elements() {
             hasher.update(&self.first(element).to_le_bytes());
         }

@@ -1,8 +1,8 @@
 //! Execution on ciphertexts.
 
 use super::returns::shorten;
-use super::rotations::{Class, Rotated, rotate_all};
-use super::steps::Polynomials;
+use super::rotations::{Class, Extracted, Rotated, rotate_all};
+use super::steps::{Read, Rotations};
 use super::{BootstrapStep, CheckedServer, CombineStep, Error, Executor, LinearStep, Phase, ServerKey};
 use crate::client::bits;
 use crate::client::encoding::encode;
@@ -155,31 +155,32 @@ impl Executor for Encrypted<'_> {
 
     fn bootstraps(&mut self, phases: &[(Phase<'_>, &Lists)]) -> Result<Vec<Vec<Lists>>, Error> {
         let switched = self.switch_keys(phases);
-        let polynomials: Vec<Vec<Polynomials>> = phases
-            .par_iter()
-            .map(|(phase, _)| phase.steps().par_iter().map(BootstrapStep::polynomials).collect())
-            .collect();
+        let rotations: Vec<Vec<Rotations>> = phases.par_iter().map(|(phase, _)| phase.rotations()).collect();
         let (samples, size) = (self.samples, self.size.0);
-        let empty = |polynomials: &Polynomials| Lists {
-            words: vec![0; samples * polynomials.results() * size],
+        let empty = |step: &BootstrapStep<'_>| Lists {
+            words: vec![0; samples * step.reading.results() * size],
             samples,
         };
         let mut results: Vec<Vec<Lists>> =
-            polynomials.iter().map(|steps| steps.iter().map(empty).collect()).collect();
+            phases.iter().map(|(phase, _)| phase.steps().iter().map(empty).collect()).collect();
         let mut classes: BTreeMap<Class, Vec<Rotated<'_>>> = BTreeMap::new();
-        let of_phases = phases.iter().zip(&polynomials).zip(&mut results).enumerate();
-        for (index, (((phase, _), polynomials), results)) in of_phases {
-            for ((step, polynomials), result) in phase.steps().iter().zip(polynomials).zip(results) {
-                let elements = (0..step.reading.elements()).cycle();
-                let mut words = result.words.as_mut_slice();
-                let rotated = switched.of_phase(index).zip(elements).map(|(small, element)| {
-                    let (polynomial, coefficients) = polynomials.of(element);
-                    let (outputs, rest) = std::mem::take(&mut words).split_at_mut(coefficients.len() * size);
-                    words = rest;
-                    Rotated { small, polynomial, coefficients, outputs }
-                });
-                let class = (step.reading.key(), step.reading.extension());
-                classes.entry(class).or_default().extend(rotated);
+        let of_phases = phases.iter().zip(&rotations).zip(&mut results).enumerate();
+        for (index, (((phase, _), rotations), results)) in of_phases {
+            let first = phase.first().reading;
+            let class = classes.entry((first.key(), first.extension())).or_default();
+            let mut words: Vec<&mut [u64]> =
+                results.iter_mut().map(|result| result.words.as_mut_slice()).collect();
+            for rotations in rotations {
+                let elements = (0..first.elements()).cycle();
+                class.extend(switched.of_phase(index).zip(elements).map(|(small, element)| {
+                    let (polynomial, reads) = rotations.of(element);
+                    let extracted = |&Read { step, coefficient, added }: &Read| {
+                        let (own, rest) = std::mem::take(&mut words[step]).split_at_mut(size);
+                        words[step] = rest;
+                        Extracted { coefficient, added, words: own }
+                    };
+                    Rotated { small, polynomial, outputs: reads.iter().map(extracted).collect() }
+                }));
             }
         }
         rotate_all(self.key, classes, self.progress);

@@ -69,7 +69,7 @@ impl CheckedServer<'_> {
     fn polynomial_bytes(&self) -> u64 {
         let of = |reading: Reading<'_>| {
             let set = &self.parameters()[reading.key() as usize];
-            WORD * ((reading.polynomials() * u64::from(set.polynomial_size)) << reading.extension())
+            WORD * reading.coefficients(set.polynomial_size)
         };
         self.server().steps.iter().filter_map(Step::reading).map(of).sum()
     }

@@ -6,7 +6,7 @@
 
 use super::bootstrap::BlindRotation;
 use super::{ServerKey, TestPolynomial};
-use crate::units::GlweShape;
+use crate::units::{GlweShape, accumulators};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) const PASS_BYTES: usize = 1 << 18;
 
 /// The key set and the extension of a rotation.
-pub(super) type Class = (u32, u32);
+pub(super) type Class = (u32, i32);
 
 /// One blind rotation.
 pub(super) struct Rotated<'a> {
@@ -25,10 +25,18 @@ pub(super) struct Rotated<'a> {
     pub(super) small: &'a [u64],
     /// What is rotated.
     pub(super) polynomial: &'a TestPolynomial,
-    /// Which coefficients of component 0 are wanted.
-    pub(super) coefficients: &'a [usize],
-    /// Takes the ciphertexts under the big key, one for each coefficient.
-    pub(super) outputs: &'a mut [u64],
+    /// What is extracted.
+    pub(super) outputs: Vec<Extracted<'a>>,
+}
+
+/// One result of a rotation.
+pub(super) struct Extracted<'a> {
+    /// Which coefficient of component 0 it is.
+    pub(super) coefficient: usize,
+    /// What is added to it.
+    pub(super) added: u64,
+    /// Takes the ciphertext under the big key.
+    pub(super) words: &'a mut [u64],
 }
 
 /// Some rotations of one class that run as one batch.
@@ -76,18 +84,18 @@ fn batches<'a>(key: &ServerKey, class: Class, rotations: Vec<Rotated<'a>>) -> Ve
         if rotations.is_empty() {
             return tasks;
         }
-        let cost = (keys.rotation_cost() * rotations.len() as u64) << class.1;
+        let cost = (keys.rotation_cost() * rotations.len() as u64) * accumulators(class.1) as u64;
         tasks.push(Task { class, rotations, cost });
     }
 }
 
 /// Bytes of the accumulators of one ciphertext.
-pub(crate) fn accumulator_bytes(shape: GlweShape, extension: u32) -> usize {
-    (8 * (shape.dimension + 1) * shape.polynomial_size) << extension
+pub(crate) fn accumulator_bytes(shape: GlweShape, extension: i32) -> usize {
+    8 * (shape.dimension + 1) * shape.polynomial_size * accumulators(extension)
 }
 
 /// Most ciphertexts of one pass.
-pub(crate) fn largest_pass(shape: GlweShape, extension: u32) -> usize {
+pub(crate) fn largest_pass(shape: GlweShape, extension: i32) -> usize {
     (PASS_BYTES / accumulator_bytes(shape, extension)).max(1)
 }
 

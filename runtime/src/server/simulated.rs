@@ -3,6 +3,8 @@
 //! Nothing is decided by a coin on the result: a lookup fails here when its phase crosses into another slot of the very
 //! test polynomial that the encrypted execution reads.
 
+use super::bootstrap::Powers;
+use super::steps::Read;
 use super::{CheckedServer, CombineStep, Error, Executor, LinearStep, Phase};
 use crate::client::encoding::{decode, encode};
 #[cfg(doc)]
@@ -105,37 +107,35 @@ impl Simulated {
                 (read.wrapping_add(1 << (63 - log2_positions)) >> (64 - log2_positions)) as usize
             })
             .collect();
-        let results = phase.steps().iter().map(|step| {
-            let polynomials = step.polynomials();
-            let mut results = Vec::with_capacity(polynomials.results());
+        let mut results: Vec<Vec<u64>> = phase.steps().iter().map(|_| Vec::new()).collect();
+        let powers = Powers::of(extension);
+        for rotations in phase.rotations() {
             for (element, at) in positions.iter().enumerate() {
-                let (polynomial, coefficients) = polynomials.of(element);
-                let noises = self.rotation(set, coefficients);
-                let read = |(coefficient, noise): (&usize, u64)| {
-                    polynomial.read(at + (coefficient << extension)).wrapping_add(noise)
-                };
-                results.extend(coefficients.iter().zip(noises).map(read));
+                let (polynomial, reads) = rotations.of(element);
+                for (read, noise) in reads.iter().zip(self.rotation(set, reads)) {
+                    let value = polynomial.at(powers.front(*at, read.coefficient));
+                    results[read.step].push(value.wrapping_add(read.added).wrapping_add(noise));
+                }
             }
-            results
-        });
-        results.collect()
+        }
+        results
     }
 
-    /// The noise of these coefficients of one rotation: a part of its variance is theirs alone, and in the rest two of them
+    /// The noise of these results of one rotation: a part of its variance is theirs alone, and in the rest two of them
     /// are correlated as [`noise::correlated_share`] says. That is the process `2 W(x) - W(1)` of a random walk `W` over
     /// the coefficients.
-    fn rotation(&mut self, set: &ParameterSet, coefficients: &[usize]) -> Vec<u64> {
+    fn rotation(&mut self, set: &ParameterSet, reads: &[Read]) -> Vec<u64> {
         let (variance, size) = (set.bootstrap_variance(), f64::from(set.polynomial_size));
-        if coefficients.len() == 1 {
+        if reads.len() == 1 {
             return vec![scaled(self.normal(), variance)];
         }
         let share = set.correlated_share();
-        let mut order: Vec<usize> = (0..coefficients.len()).collect();
-        order.sort_by_key(|place| coefficients[*place]);
+        let mut order: Vec<usize> = (0..reads.len()).collect();
+        order.sort_by_key(|place| reads[*place].coefficient);
         let (mut walk, mut before) = (0.0, 0.0);
-        let mut walks = vec![0.0; coefficients.len()];
+        let mut walks = vec![0.0; reads.len()];
         for place in order {
-            let at = coefficients[place] as f64 / size;
+            let at = reads[place].coefficient as f64 / size;
             walk += self.normal() * (at - before).max(0.0).sqrt();
             (walks[place], before) = (walk, at);
         }

@@ -4,7 +4,9 @@ use super::{Error, TestPolynomial};
 use crate::client::encoding::encode;
 use crate::program::Reading;
 use crate::program::message::{Combine, Comparisons, Linear, ParameterSet};
+use crate::units::tables_of_rotation;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// `y = W x + b` for an executor.
 pub struct LinearStep<'a> {
@@ -53,28 +55,78 @@ pub struct BootstrapStep<'a> {
     pub set: &'a ParameterSet,
 }
 
-/// What the rotations of a step are made of.
-pub(super) struct Polynomials {
+/// One rotation for each element, and what is read in it: results of one step, or of two that share it.
+pub(super) struct Rotations {
     polynomials: Vec<TestPolynomial>,
-    /// For each element its polynomial, and the coefficients of component 0 that are its results.
-    of: Vec<(usize, Vec<usize>)>,
+    /// For each element its polynomial, and its results: of one step after the other.
+    of: Vec<(usize, Vec<Read>)>,
 }
 
-impl Polynomials {
+/// A result of a rotation.
+#[derive(Clone, Copy)]
+pub(super) struct Read {
+    /// Which step of the phase it is of.
+    pub(super) step: usize,
+    /// Coefficient of component 0.
+    pub(super) coefficient: usize,
+    /// What is added to it.
+    pub(super) added: u64,
+}
+
+impl Rotations {
     /// Of one element.
-    pub(super) fn of(&self, element: usize) -> (&TestPolynomial, &[usize]) {
-        let (polynomial, coefficients) = &self.of[element];
-        (&self.polynomials[*polynomial], coefficients)
+    pub(super) fn of(&self, element: usize) -> (&TestPolynomial, &[Read]) {
+        let (polynomial, reads) = &self.of[element];
+        (&self.polynomials[*polynomial], reads)
     }
 
-    /// How many results there are.
-    pub(super) fn results(&self) -> usize {
-        self.of.iter().map(|(_, coefficients)| coefficients.len()).sum()
+    /// Of the step of this number, alone.
+    fn of_step(number: usize, step: &BootstrapStep<'_>) -> Self {
+        let polynomials = step.polynomials();
+        let read = |polynomial: usize, coefficient| Read {
+            step: number,
+            coefficient,
+            added: polynomials[polynomial].half_center(),
+        };
+        let of = match step.reading {
+            Reading::Tables(bootstrap) => {
+                let of = |table: &u32| (*table as usize, vec![read(*table as usize, 0)]);
+                bootstrap.table_of.iter().map(of).collect()
+            }
+            Reading::Comparisons(compare) => {
+                let reads = |element| step.coefficients(element).into_iter().map(|place| read(0, place));
+                compare.elements.iter().map(|element| (0, reads(element).collect())).collect()
+            }
+        };
+        Self { polynomials, of }
+    }
+
+    /// Of tables that share a rotation: those of one step, and of the next where there is one.
+    fn shared(first: usize, steps: &[BootstrapStep<'_>]) -> Self {
+        let tables: Vec<Vec<TestPolynomial>> = steps.iter().map(BootstrapStep::polynomials).collect();
+        let (mut polynomials, mut of, mut known) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for element in 0..steps[0].reading.elements() {
+            let table = |step: &BootstrapStep<'_>| step.reading.table_of(element);
+            let pair: Vec<usize> = steps.iter().map(table).collect();
+            let read = |(place, (step, table)): (usize, (&Vec<TestPolynomial>, &usize))| {
+                let added = step[*table].half_center();
+                Read { step: first + place, coefficient: place, added }
+            };
+            let reads = tables.iter().zip(&pair).enumerate().map(read).collect();
+            let polynomial = *known.entry(pair.clone()).or_insert_with(|| {
+                let of = |place: usize| &tables[place][pair[place]];
+                polynomials.push(TestPolynomial::interleaved(of(0), of(pair.len() - 1)));
+                polynomials.len() - 1
+            });
+            of.push((polynomial, reads));
+        }
+        Self { polynomials, of }
     }
 }
 
 impl BootstrapStep<'_> {
-    pub(super) fn polynomials(&self) -> Polynomials {
+    /// One for each table; or the one that comparisons are taken from.
+    fn polynomials(&self) -> Vec<TestPolynomial> {
         let log2_positions = self.set.log2_positions(self.reading.extension());
         match self.reading {
             Reading::Tables(bootstrap) => {
@@ -82,15 +134,9 @@ impl BootstrapStep<'_> {
                     let spacings = [self.input_spacing, self.spacing];
                     TestPolynomial::new(table, bootstrap.center(index as u32), spacings, log2_positions)
                 };
-                let polynomials = bootstrap.tables.par_iter().enumerate().map(spread).collect();
-                let of = bootstrap.table_of.iter().map(|table| (*table as usize, vec![0])).collect();
-                Polynomials { polynomials, of }
+                bootstrap.tables.par_iter().enumerate().map(spread).collect()
             }
-            Reading::Comparisons(compare) => {
-                let polynomials = vec![TestPolynomial::comparison(self.spacing, log2_positions)];
-                let of = compare.elements.iter().map(|element| (0, self.coefficients(element))).collect();
-                Polynomials { polynomials, of }
-            }
+            Reading::Comparisons(_) => vec![TestPolynomial::comparison(self.spacing, log2_positions)],
         }
     }
 
@@ -102,7 +148,7 @@ impl BootstrapStep<'_> {
         let size = self.set.polynomial_size as usize;
         let coarse = 1u128 << (64 - self.set.log2_positions(0));
         // A phase is rounded to the nearest position before it is compared.
-        let rounding = coarse >> (1 + self.reading.extension());
+        let rounding = coarse >> (1 + self.reading.extension().max(0));
         let of = |threshold: &i64| {
             let slots = u128::from(threshold.abs_diff(element.lo));
             let border = slots * u128::from(self.input_spacing) - u128::from(self.input_spacing / 2);
@@ -132,6 +178,22 @@ impl<'a> Phase<'a> {
     /// All that read it; the first says where it is read.
     pub fn steps(&self) -> &[BootstrapStep<'a>] {
         &self.steps
+    }
+
+    /// How many rotations each element takes.
+    pub fn rotations_of_element(&self) -> usize {
+        self.first().reading.rotations_of(self.steps.len())
+    }
+
+    /// The rotations, in the order of the steps that they serve.
+    pub(super) fn rotations(&self) -> Vec<Rotations> {
+        let together = tables_of_rotation(self.first().reading.extension());
+        if together == 1 {
+            let steps = self.steps.par_iter().enumerate();
+            return steps.map(|(number, step)| Rotations::of_step(number, step)).collect();
+        }
+        let steps = self.steps.par_chunks(together).enumerate();
+        steps.map(|(place, steps)| Rotations::shared(place * together, steps)).collect()
     }
 
     /// The step that says where the phase is read.

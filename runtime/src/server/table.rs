@@ -70,6 +70,18 @@ impl TestPolynomial {
         Self { coefficients: vec![half_center.wrapping_neg(); 1 << (log2_positions - 1)], half_center }
     }
 
+    /// Two polynomials of half the size in turn: a rotation by twice a position reads the first at that position, and in the
+    /// coefficient after it the second. What is added to a reading is as before for each.
+    ///
+    /// # Source
+    /// Chillotti, Ligier, Orfila and Tap, "Improved Programmable Bootstrapping with Larger Precision and Efficient Arithmetic
+    /// Circuits for TFHE", ASIACRYPT 2021: several tables in one test polynomial.
+    #[must_use]
+    pub fn interleaved(one: &Self, other: &Self) -> Self {
+        let pairs = one.coefficients.iter().zip(&other.coefficients);
+        Self { coefficients: pairs.flat_map(|(one, other)| [*one, *other]).collect(), half_center: 0 }
+    }
+
     /// The coefficients, constant first.
     #[must_use]
     pub fn coefficients(&self) -> &[u64] {

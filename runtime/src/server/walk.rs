@@ -4,7 +4,8 @@ use super::values::Values;
 use super::{BootstrapStep, CombineStep, Error, Executor, LinearStep, Phase};
 use crate::parameters::ledger;
 use crate::program::message::{Action, Combine, Linear, ParameterSet, Server, Step};
-use crate::program::{Ciphertexts, Invalid, Reading};
+use crate::program::{Ciphertexts, Invalid, PhaseId, Reading};
+use crate::units::accumulators;
 use std::collections::BTreeMap;
 
 /// Most coefficients of a test polynomial.
@@ -44,8 +45,7 @@ impl<'a> CheckedServer<'a> {
                 let refuse = |what| Invalid::Step { index, node: step.node.clone(), what };
                 checked.check_positions(reading).map_err(refuse)?;
                 let set = &server.parameters[reading.key() as usize];
-                let size = u64::from(set.polynomial_size) << reading.extension();
-                coefficients += reading.polynomials() * size;
+                coefficients += reading.coefficients(set.polynomial_size);
                 if coefficients > MAX_COEFFICIENTS {
                     return Err(refuse("its tables and those before do not fit into memory").into());
                 }
@@ -57,7 +57,7 @@ impl<'a> CheckedServer<'a> {
     fn check_positions(&self, reading: Reading<'_>) -> Result<(), &'static str> {
         let set = &self.server.parameters[reading.key() as usize];
         let extension = reading.extension();
-        if (set.polynomial_size as usize) << extension > LARGEST_POLYNOMIAL {
+        if set.polynomial_size as usize * accumulators(extension) > LARGEST_POLYNOMIAL {
             return Err("too many accumulators");
         }
         let spacing = self.values[reading.input() as usize].spacing;
@@ -92,10 +92,14 @@ impl<'a> CheckedServer<'a> {
         &self.values
     }
 
-    /// Bootstraps of one inference.
+    /// Blind rotations of one inference.
     #[must_use]
-    pub fn bootstraps(&self) -> usize {
-        self.server.steps.iter().filter_map(Step::reading).map(Reading::elements).sum()
+    pub fn rotations(&self) -> usize {
+        let mut readers: BTreeMap<PhaseId, (Reading<'_>, usize)> = BTreeMap::new();
+        for reading in self.server.steps.iter().filter_map(Step::reading) {
+            readers.entry(reading.phase()).or_insert((reading, 0)).1 += 1;
+        }
+        readers.values().map(|(reading, steps)| reading.elements() * reading.rotations_of(*steps)).sum()
     }
 
     /// Refuses inputs of another number or size than the program's; `found` is the size of each.

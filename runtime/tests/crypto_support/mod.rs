@@ -44,7 +44,7 @@ pub(crate) struct Form {
     /// Lookups of the one layer.
     pub(crate) lookups: usize,
     /// log2 of the accumulators.
-    pub(crate) extension: u32,
+    pub(crate) extension: i32,
     /// Widest range of a lookup's input, in slots.
     pub(crate) slots: u64,
     /// Spacing of a sum in units of that of what is summed.

@@ -63,7 +63,7 @@ impl Fold {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Place {
     pub(crate) key: u32,
-    pub(crate) extension: u32,
+    pub(crate) extension: i32,
 }
 
 /// A program that grows step by step.

@@ -159,7 +159,7 @@ struct Reading {
     input: Input,
     tolerance: u64,
     key: u32,
-    extension: u32,
+    extension: i32,
     spacing: Spacing,
     role: Role,
 }

@@ -55,7 +55,7 @@ pub(super) fn agree(form: &Form, nodes: &[Node], input: Spacing) {
     }
     let (result, _) = values.last().unwrap();
     assert_eq!(sum(&form.result()), result.stages, "result of {form}");
-    let expected: Vec<u32> = demands.iter().map(|demand| demand.rotations).collect();
+    let expected: Vec<u32> = demands.iter().map(|demand| demand.tables).collect();
     assert_eq!(rotations, expected, "rotations of {form}");
 }
 

@@ -212,12 +212,18 @@ fn forms_are_read_as_they_are_written() {
     };
     form.stages[0].key = 2;
     form.stages[1].extension = 1;
-    let text = "256: fold(8,11)@2+0 steps(8,11)@0+1 zones(8,11,7)@0+0 nearest(8,11,24,47)@0+0 direct(3)@0+0";
+    form.stages[2].extension = -1;
+    let text = "256: fold(8,11)@2+0 steps(8,11)@0+1 zones(8,11,7)@0-1 nearest(8,11,24,47)@0+0 direct(3)@0+0";
     assert_eq!(form.to_string(), text);
     assert_eq!(text.parse(), Ok(form));
-    for bad in
-        ["fold(8,11)@0+0", "x: direct(0)@0+0", "3: direct(1,2)@0+0", "3: direct(0)", "3: other(0,1)@0+0"]
-    {
+    for bad in [
+        "fold(8,11)@0+0",
+        "x: direct(0)@0+0",
+        "3: direct(1,2)@0+0",
+        "3: direct(0)",
+        "3: direct(0)@0",
+        "3: other(0,1)@0+0",
+    ] {
         assert!(bad.parse::<Form>().is_err(), "{bad}");
     }
 }

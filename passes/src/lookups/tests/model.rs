@@ -24,7 +24,7 @@ impl<'a> Model<'a> {
     /// The result for one argument. The first trials read all that is farthest off, to either side; then at random.
     pub(super) fn look_up(&mut self, x: i64, trial: u32) -> i64 {
         let mut values: Vec<(i64, Spacing)> = Vec::new();
-        let mut errors: BTreeMap<(Input, i64, u32, u32), u64> = BTreeMap::new();
+        let mut errors: BTreeMap<(Input, i64, u32, i32), u64> = BTreeMap::new();
         for node in self.nodes {
             let get = |input: Input| match input {
                 Input::Value => (x, self.input),

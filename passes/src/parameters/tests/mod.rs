@@ -12,7 +12,8 @@ use cml_runtime::reference::message::Table;
 use cml_runtime::units::{GlweShape, Variance};
 
 /// One bootstrap for each lookup, and one key set.
-const PLAIN: Options = Options { one_ring: false, key_sets: 1, chains: false, approximate: None };
+const PLAIN: Options =
+    Options { one_ring: false, key_sets: 1, chains: false, shared_rotations: false, approximate: None };
 
 /// Of a staircase with these jumps on `0..range`, rising, each by 1.
 fn staircase(range: i64, jumps: impl IntoIterator<Item = i64>) -> Profile {
@@ -148,6 +149,7 @@ fn verify(problem: &Problem, found: &Solution, budget: Budget) {
         let mut phases = Vec::new();
         for (stage, demand) in form.stages.iter().zip(form.stages()) {
             let set = &sets[stage.key as usize];
+            assert!(stage.extension >= 0 || demand.tables == 2, "nothing to share in {form}");
             let earlier = demand.stages.iter().map(|(stage, factor)| factor * result(*stage)).sum::<f64>();
             let added = set.keyswitch_variance() + set.modulus_switch_variance(stage.extension);
             let variance = Variance(demand.input * arriving + earlier) + added;

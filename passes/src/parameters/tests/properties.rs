@@ -13,7 +13,7 @@ fn quiet_solve(problem: &Problem, budget: Budget, options: Options) -> Solution 
 fn groups_of_one_program_have_their_own_extensions() {
     let groups = vec![(40, ramp(8), 20.0), (50, ramp(60), 300.0), (10, ramp(200), 300.0)];
     let found = solve(&behind_a_lookup(groups, vec![(10, 100, 300.0)]), Budget::default(), PLAIN);
-    let v: Vec<u32> = [1, 3, 5].map(|group: usize| found.groups[group].form.stages[0].extension).to_vec();
+    let v: Vec<i32> = [1, 3, 5].map(|group: usize| found.groups[group].form.stages[0].extension).to_vec();
     assert!(v[0] < v[1] && v[1] < v[2], "{v:?}");
 }
 
@@ -47,6 +47,21 @@ fn thirty_groups_are_searched_always_alike_and_cost_less_than_plain_bootstraps()
     assert_eq!(found, quiet_solve(&thirty(), Budget::default(), Options::default()));
     assert!(found.key_sets.len() > 1);
     assert!(found.seconds < 0.6 * solve(&thirty(), Budget::default(), PLAIN).seconds);
+}
+
+/// Equal steps with a distance of 17 slots leave tolerance enough for half the positions.
+#[test]
+fn two_tables_of_one_phase_share_a_rotation_where_that_is_cheaper() {
+    let steps = staircase(260, (0..7).map(|i| 70 + 17 * i));
+    let problem = behind_a_lookup(vec![(30, steps, 60.0)], vec![(4, 20, 20.0)]);
+    let both = Options::default();
+    let [together, apart] = [both, Options { shared_rotations: false, ..both }]
+        .map(|options| quiet_solve(&problem, per_lookup(-40.0), options));
+    let shares = |found: &Solution| {
+        found.groups.iter().flat_map(|group| &group.form.stages).any(|stage| stage.extension < 0)
+    };
+    assert!(shares(&together) && !shares(&apart));
+    assert!(together.seconds < 0.95 * apart.seconds, "{} s, {} s", together.seconds, apart.seconds);
 }
 
 #[test]
@@ -156,10 +171,11 @@ fn budgets() -> impl Strategy<Value = Budget> {
 }
 
 fn options() -> impl Strategy<Value = Options> {
-    (any::<bool>(), 1usize..=4, any::<bool>()).prop_map(|(one_ring, key_sets, chains)| Options {
+    (any::<[bool; 3]>(), 1usize..=4).prop_map(|([one_ring, chains, shared_rotations], key_sets)| Options {
         one_ring,
         key_sets,
         chains,
+        shared_rotations,
         approximate: None,
     })
 }
@@ -234,7 +250,15 @@ proptest! {
     fn more_choice_never_costs_more(problem in problems(), log2 in -90.0f64..-10.0) {
         let seconds = |options| quiet_solve(&problem, per_inference(log2), options).seconds;
         let all = SLACK * seconds(Options::default());
-        for options in [PLAIN, Options { key_sets: 1, ..Options::default() }, Options { one_ring: true, ..Options::default() }] {
+        let all_but = |change: fn(&mut Options)| {
+            let mut options = Options::default();
+            change(&mut options);
+            options
+        };
+        let fewer_sets = all_but(|options| options.key_sets = 1);
+        let one_ring = all_but(|options| options.one_ring = true);
+        let apart = all_but(|options| options.shared_rotations = false);
+        for options in [PLAIN, fewer_sets, one_ring, apart] {
             prop_assert!(all <= seconds(options), "{:?}", options);
         }
     }

@@ -125,9 +125,10 @@ fn each_way_to_break_a_step_is_found() {
         (|step| step.spacing = 0, "spacing is 0"),
         (|step| step.spacing = SPACING + 1, "no multiple"),
     ];
-    let bootstrap: [(Edit<Bootstrap>, &str); 12] = [
+    let bootstrap: [(Edit<Bootstrap>, &str); 13] = [
         (|step| step.input = 9, "no earlier step makes"),
         (|step| step.extension = 40, "too many accumulators"),
+        (|step| step.extension = -2, "or too few"),
         (|step| step.table_of.push(0), "not one table for each element"),
         (|step| step.table_of = vec![1], "a table that does not exist"),
         (|step| step.tables[0].values.clear(), "a table is empty"),
@@ -139,9 +140,10 @@ fn each_way_to_break_a_step_is_found() {
         (|step| step.key = 1, "a key set that does not exist"),
         (|step| step.spacing = 0, "spacing is 0"),
     ];
-    let compare: [(Edit<Compare>, &str); 11] = [
+    let compare: [(Edit<Compare>, &str); 12] = [
         (|step| step.input = 9, "no earlier step makes"),
         (|step| step.extension = 40, "too many accumulators"),
+        (|step| step.extension = -1, "or too few"),
         (|step| step.elements.clear(), "not as many elements"),
         (|step| step.spacing = 0, "spacing is 0"),
         (|step| step.key = 1, "a key set that does not exist"),

@@ -4,6 +4,7 @@ use super::super::KeySet;
 use crate::client::shapes::{Shapes, modulus};
 use crate::kernels::{BootstrapKernel, KeyswitchKernel};
 use crate::program::message::ParameterSet;
+use crate::units::accumulators;
 use rayon::prelude::*;
 use tfhe::core_crypto::prelude::{
     LweBootstrapKey, LweBootstrapKeyOwned, LweKeyswitchKey, LweKeyswitchKeyOwned,
@@ -53,11 +54,11 @@ pub(super) fn small_ciphertexts(
     count: usize,
     elements: usize,
     log2_positions: u32,
-    extension: u32,
+    extension: i32,
 ) -> Vec<u64> {
     let odd = 0x9e37_79b9_7f4a_7c15u64;
     let position =
-        |index: usize| (index as u64 + (1 << extension)).wrapping_mul(odd) << (64 - log2_positions);
+        |index: usize| ((index + accumulators(extension)) as u64).wrapping_mul(odd) << (64 - log2_positions);
     let others = elements.saturating_sub(1).max(1);
     let ciphertext = |number: usize| {
         let mask = (1..elements).map(move |place| 1 + (place - 1 + number) % others);

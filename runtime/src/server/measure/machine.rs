@@ -1,7 +1,7 @@
 //! The cost table of this machine.
 
 use super::super::bootstrap::BlindRotation;
-use super::super::rotations::{PASS_BYTES, Rotated, accumulator_bytes, largest_pass, rotate_all};
+use super::super::rotations::{Extracted, PASS_BYTES, Rotated, accumulator_bytes, largest_pass, rotate_all};
 use super::super::{CombineStep, Encrypted, Executor, KeySet, LinearStep, Lists, ServerKey, TestPolynomial};
 use super::arbitrary::{key_set, keyswitch_key, small_ciphertexts, words};
 use super::{Least, Median, pool};
@@ -10,7 +10,7 @@ use crate::kernels::{Factors, KeyswitchKernel, Tiles, Vectors};
 use crate::machine::{Bootstraps, Keyswitch, Linear, Machine, VERSION};
 use crate::program::message::{self, ParameterSet};
 use crate::reference::message::Table;
-use crate::units::{GlweShape, Spacing};
+use crate::units::{GlweShape, Spacing, accumulators};
 use rayon::ThreadPool;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -187,7 +187,7 @@ fn rounded(nanoseconds: f64) -> f64 {
 
 impl Least {
     /// Measures one batch of rotations on this thread.
-    fn measure_bootstraps(&mut self, key: &KeySet, extension: u32, count: usize) {
+    fn measure_bootstraps(&mut self, key: &KeySet, extension: i32, count: usize) {
         let mut scratch = BlindRotation::new(key);
         with_rotations(key, extension, count, |mut rotated| {
             self.measure(|| scratch.run(extension, &mut rotated));
@@ -198,12 +198,12 @@ impl Least {
 /// Prepares lookups after their keyswitch, and hands them over.
 pub(super) fn with_rotations(
     key: &KeySet,
-    extension: u32,
+    extension: i32,
     count: usize,
     measure: impl FnOnce(Vec<Rotated<'_>>),
 ) {
     let shapes = *key.shapes();
-    let log2_positions = shapes.polynomial.0.ilog2() + 1 + extension;
+    let log2_positions = (2 * shapes.polynomial.0 * accumulators(extension)).ilog2();
     let table = Table { lo: 0, values: vec![0, 1, 2, 3] };
     let polynomial = TestPolynomial::new(&table, 0, [Spacing::of_slots(4).0; 2], log2_positions);
     let small = small_ciphertexts(count, shapes.small.0, log2_positions, extension);
@@ -212,7 +212,10 @@ pub(super) fn with_rotations(
         small.chunks_exact(shapes.small.0 + 1).zip(outputs.chunks_exact_mut(shapes.big_size().0));
     measure(
         ciphertexts
-            .map(|(small, outputs)| Rotated { small, polynomial: &polynomial, coefficients: &[0], outputs })
+            .map(|(small, words)| {
+                let outputs = vec![Extracted { coefficient: 0, added: polynomial.half_center(), words }];
+                Rotated { small, polynomial: &polynomial, outputs }
+            })
             .collect(),
     );
 }
@@ -283,7 +286,7 @@ pub(super) fn rotate(key: &ServerKey, pool: &ThreadPool, rotated: Vec<Rotated<'_
 struct Crowded {
     keys: Vec<KeySet>,
     short: KeySet,
-    first: u32,
+    first: i32,
     times: [Difference; CROWDED + 1],
 }
 
@@ -291,7 +294,7 @@ impl Crowded {
     fn new() -> Self {
         let shape = GlweShape { dimension: 1, polynomial_size: 2048 };
         let (keys, short) = keys(shape, 1);
-        let first = (PASS_BYTES / accumulator_bytes(shape, 0)).ilog2();
+        let first = (PASS_BYTES / accumulator_bytes(shape, 0)).ilog2() as i32;
         Self { keys, short, first, times: Default::default() }
     }
 
@@ -318,9 +321,10 @@ impl Crowded {
 }
 
 /// Accumulators that the elements of an arbitrary ciphertext's mask update.
-fn updates(elements: usize, extension: u32) -> usize {
-    let zeros = |index: usize| (index + (1 << extension)).trailing_zeros().min(extension);
-    (0..elements).map(|index| 1 << (extension - zeros(index))).sum()
+fn updates(elements: usize, extension: i32) -> usize {
+    let accumulators = accumulators(extension);
+    let multiple = |index: usize| 1 << (index + accumulators).trailing_zeros().min(accumulators.ilog2());
+    (0..elements).map(|index| accumulators / multiple(index)).sum()
 }
 
 /// Ciphertexts of a batch that fills one block of the kernel, and of one that fills several.

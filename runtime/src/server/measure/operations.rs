@@ -62,7 +62,7 @@ pub struct Lookup {
     /// Digits of the bootstrap.
     pub pbs_level: u32,
     /// log2 of the number of accumulators.
-    pub extension: u32,
+    pub extension: i32,
     /// Lookups of a batch.
     pub batch: usize,
     /// The transforms and multiply-adds of the bootstrap alone, on data in cache, on one thread.
@@ -98,7 +98,7 @@ pub struct Operation {
 struct Kind {
     bits: u32,
     set: ParameterSet,
-    extension: u32,
+    extension: i32,
     batch: usize,
 }
 
@@ -176,7 +176,7 @@ impl Kind {
         let [single, double] = [batch, 2 * batch].map(|count| (list(count), self.tables(count)));
         for _ in 0..runs {
             at_floor.measure(|| (0..FLOOR_PRODUCTS).step_by(Floor::PRODUCTS).for_each(|_| floor.run()));
-            let run = |(list, tables): &(Lists, Bootstrap)| self.run(&key, Reading::Tables(tables), list);
+            let run = |(list, tables): &(Lists, Bootstrap)| self.run(&key, &[Reading::Tables(tables)], list);
             alone.install(|| one.measure(|| run(&single)));
             alone.install(|| twice.measure(|| run(&double)));
             both.measure_wall(|| all.install(|| run(&single)));
@@ -215,13 +215,22 @@ impl Kind {
         }
     }
 
-    /// As a step of a program.
-    fn run(&self, key: &ServerKey, reading: Reading<'_>, list: &Lists) {
+    /// As steps of a program that read one phase.
+    fn run<'a>(&'a self, key: &ServerKey, readings: &[Reading<'a>], list: &Lists) {
         let spacing = Spacing::of_slots(SLOTS).0;
-        let step = BootstrapStep { node: "", reading, input_spacing: spacing, spacing, set: &self.set };
+        let step = |reading: &Reading<'a>| BootstrapStep {
+            node: "",
+            reading: *reading,
+            input_spacing: spacing,
+            spacing,
+            set: &self.set,
+        };
+        let Some((first, others)) = readings.split_first() else { return };
+        let mut phase = Phase::new(step(first));
+        others.iter().for_each(|reading| phase.add(step(reading)));
         let mut executor = Encrypted::new(key, Shapes::new(&self.set).big_size(), 1, &|_| ());
         // The executor itself refuses nothing.
-        drop(executor.bootstraps(&[(Phase::new(step), list)]));
+        drop(executor.bootstraps(&[(phase, list)]));
     }
 
     /// Single operations on one thread.
@@ -242,9 +251,11 @@ impl Kind {
         let comparisons = Comparisons { lo: 0, hi: THRESHOLDS, thresholds: (1..=THRESHOLDS).collect() };
         let spacing = Spacing::of_slots(SLOTS).0;
         let compare = Compare { elements: vec![comparisons; COUNT], spacing, ..Compare::default() };
+        let shared = Bootstrap { extension: ParameterSet::SHARED, ..self.tables(COUNT) };
+        let shared = [Reading::Tables(&shared); 2];
         let returned = Returned { key: Some(0), log2_modulus: STORED_BITS };
         let [mut at_floor, mut keyswitch, mut switch, mut rotation] = [Least::default(); 4];
-        let [mut compared, mut shortened, mut linear] = [Least::default(); 3];
+        let [mut compared, mut both, mut shortened, mut linear] = [Least::default(); 4];
         let [mut plain_keyswitch, mut plain_rotation, mut plain_linear] = [Least::default(); 3];
         for _ in 0..runs {
             at_floor.measure(|| (0..FLOOR_PRODUCTS).step_by(Floor::PRODUCTS).for_each(|_| floor.run()));
@@ -258,7 +269,8 @@ impl Kind {
             with_rotations(&key.sets()[0], 0, COUNT, |rotated| {
                 rotation.measure_all(1, || rotate(&key, alone, rotated));
             });
-            alone.install(|| compared.measure(|| self.run(&key, Reading::Comparisons(&compare), &list)));
+            alone.install(|| compared.measure(|| self.run(&key, &[Reading::Comparisons(&compare)], &list)));
+            alone.install(|| both.measure(|| self.run(&key, &shared, &list)));
             let list_of_one = list.clone();
             alone.install(|| {
                 shortened.measure(|| {
@@ -288,6 +300,7 @@ impl Kind {
             row("modulus switch", switch, None, None),
             row("modulus switch and blind rotation", rotation, floor, Some((plain_rotation, PLAIN))),
             row(&several, compared, floor, None),
+            row("two tables of one value", both, floor, None),
             row("keyswitch, packing of a result", shortened, None, None),
             row(&layer, linear, None, Some((plain_linear, COUNT))),
         ]
