@@ -5,10 +5,12 @@ use super::choose::Choice;
 use super::plan::{Candidate, Plan};
 use super::ring::{KeySet, Ring, Room};
 use super::{Chosen, Machine, Solution};
-use cml_runtime::units::{Log2Probability, Spacing};
+use cml_runtime::machine::Wave;
+use cml_runtime::program::message::ParameterSet;
+use cml_runtime::units::{Log2Probability, Spacing, tables_of_rotation};
 
-/// Share of the time that a byte of the keys is worth, counted in words of 64 bits: 10 % for 80 MB.
-const KEY_BYTE: f64 = 1.25e-9;
+/// Share of the time that a byte of the keys is worth, counted in words of 64 bits: 10 % for 100 MB.
+const KEY_BYTE: f64 = 1e-9;
 
 /// Share of the time that a key set must save, for it takes a second to make.
 const KEY_SET: f64 = 0.03;
@@ -135,9 +137,9 @@ impl Design {
         }
     }
 
-    /// What it costs in all: nanoseconds, and what its keys are worth.
-    pub(super) fn price(&self, nanoseconds: f64, ring: &Ring) -> f64 {
-        nanoseconds * keys_price(self.sets.iter().map(|set| set.key_bytes(ring)))
+    /// What it costs in all: a time, and what its keys are worth.
+    pub(super) fn price(&self, time: f64, ring: &Ring) -> f64 {
+        time * keys_price(self.sets.iter().map(|set| set.key_bytes(ring)))
     }
 
     pub(super) fn solution(&self, plan: &Plan, ring: &Ring, machine: &Machine) -> Solution {
@@ -161,8 +163,35 @@ impl Design {
             outputs,
             total: Log2Probability(account.total(ring, &self.sets)),
             seconds: seconds(nanoseconds.iter().sum()),
-            price: seconds(self.price(nanoseconds.iter().sum(), ring)),
+            price: self.wave_price(plan, ring, machine),
         }
+    }
+
+    /// What it costs as the server runs it, in waves of bootstraps whose batches may not fill: seconds, and what its keys are
+    /// worth.
+    pub(super) fn wave_price(&self, plan: &Plan, ring: &Ring, machine: &Machine) -> f64 {
+        let problem = plan.problem;
+        let mut waves: Vec<Wave> = Vec::new();
+        // For each list the number of the wave after which it is there.
+        let mut depths = vec![0; problem.inputs];
+        for (number, group) in problem.groups.iter().enumerate() {
+            let first = group.reading.lists().iter().map(|list| depths[*list]).max().unwrap_or(0);
+            let (candidate, pick) = (self.candidate(plan, number), &self.picks[number]);
+            // The stages of a chain follow each other.
+            let stages = candidate.stages.iter().zip(&pick.stages);
+            for (wave, (read, (set, extension))) in (first..).zip(stages) {
+                waves.resize_with(waves.len().max(wave + 1), Wave::default);
+                let (set, count) = (*set as u32, group.reading.count as usize);
+                let rotations = (read.room.tables as usize).div_ceil(tables_of_rotation(*extension));
+                *waves[wave].keyswitches.entry(set).or_default() += count;
+                *waves[wave].rotations.entry((set, *extension)).or_default() += count * rotations;
+            }
+            depths.push(first + candidate.stages.len());
+        }
+        let sets: Vec<ParameterSet> = self.sets.iter().map(|set| set.parameters(ring)).collect();
+        // A ring has no shape that the machine lacks.
+        let seconds = waves.iter().map(|wave| machine.wave_seconds(&sets, wave).unwrap_or(f64::INFINITY));
+        self.price(seconds.sum(), ring)
     }
 }
 

@@ -86,7 +86,7 @@ pub struct Solution {
     pub total: Log2Probability,
     /// Predicted seconds of all lookups of one inference, on all threads of the machine.
     pub seconds: f64,
-    /// What was minimised: these seconds, and what the keys are worth.
+    /// What was minimised: seconds as the server runs it, in batches that may not fill, and what the keys are worth.
     pub price: f64,
 }
 

@@ -34,7 +34,11 @@ const RESTARTS: usize = 3;
 const ROOM: f64 = 0.1;
 
 /// Designs that are finished, of each number of key sets.
-const FINALISTS: usize = 2;
+const FINALISTS: usize = 4;
+
+/// By how much a design may be dearer than the best by the sum over its lookups, and be finished all the same: where batches do
+/// not fill, another one takes less time.
+const LEEWAY: f64 = 1.1;
 
 /// Key sets, spacings and forms with which the problem keeps the budget and costs least.
 ///
@@ -273,7 +277,8 @@ impl<'a> Search<'a> {
             let alike = &mut finalists[found.design.sets.len()];
             // With the fewest deviations that any reading may have, forms as they are: about the least that it can become.
             let least = || self.settled(found.ring, found.design.clone(), self.least_kappa).price;
-            let finished = if *alike < FINALISTS && least() < best { self.finish(found) } else { None };
+            let finished =
+                if *alike < FINALISTS && least() < best * LEEWAY { self.finish(found) } else { None };
             best = finished.iter().map(|finished| finished.price).fold(best, f64::min);
             *alike += usize::from(finished.is_some());
             finished
@@ -281,9 +286,11 @@ impl<'a> Search<'a> {
         self.found = self.found.iter().filter_map(finish).collect();
     }
 
+    /// The best of those that were finished, by the time that the server takes.
     fn solution(&self) -> Option<Solution> {
-        let best = self.found.iter().min_by(|one, other| one.price.total_cmp(&other.price))?;
-        Some(best.design.solution(self.plan, &self.rings[best.ring], self.machine))
+        let solution =
+            |found: &Found| found.design.solution(self.plan, &self.rings[found.ring], self.machine);
+        self.found.iter().map(solution).min_by(|one, other| one.price.total_cmp(&other.price))
     }
 
     fn keeps(&self, found: &Found) -> bool {

@@ -175,10 +175,13 @@ pub fn rounding(text: &str) -> Result<Option<u32>, String> {
     bits.map(Some).ok_or_else(|| format!("`{text}` is no rounding: expected approximate:6, of 1 to 16 bits"))
 }
 
+/// Changes of one group that are searched.
+const CHANGES: usize = 3;
+
 impl Parametrize {
     /// The forms with which a solution is cheapest: with comparisons in place of the tables of none, of all, or of some of the
     /// groups where that saves rotations. From the better of the first two on, the change of one group is searched that seems
-    /// best with key sets near those that there are.
+    /// best with key sets near those that there are; then the next one, while that helps.
     fn cheapest(
         &self,
         forms: LinearForms,
@@ -207,22 +210,26 @@ impl Parametrize {
         if self.comparisons == Comparisons::All {
             return Ok(best);
         }
-        let price = |compared: &BTreeSet<usize>| {
-            let problem = forms.with_comparisons(compared).problem();
-            price_near(&problem, self.budget, machine, self.options, &best.1.key_sets)
-        };
-        let before = price(&compared).unwrap_or(f64::INFINITY);
-        let changed = |group: &usize| {
-            let changed = &compared ^ &BTreeSet::from([*group]);
-            let is_new = !changed.is_empty() && changed.len() < comparable.len();
-            is_new.then(|| price(&changed)).flatten().map(|price| (price, changed))
-        };
-        let changed: Vec<_> = comparable.par_iter().filter_map(changed).collect();
-        // The first of the best.
-        let change = changed.into_iter().min_by(|one, other| one.0.total_cmp(&other.0));
-        let change = change.filter(|change| change.0 < before);
-        let found = change.and_then(|(_, compared)| with(&compared).ok());
-        Ok(found.filter(|found| found.1.price < best.1.price).unwrap_or(best))
+        let (mut compared, mut best) = (compared, best);
+        for _ in 0..CHANGES {
+            let price = |compared: &BTreeSet<usize>| {
+                let problem = forms.with_comparisons(compared).problem();
+                price_near(&problem, self.budget, machine, self.options, &best.1.key_sets)
+            };
+            let before = price(&compared).unwrap_or(f64::INFINITY);
+            let changed = |group: &usize| {
+                let changed = &compared ^ &BTreeSet::from([*group]);
+                let is_new = !changed.is_empty() && changed.len() < comparable.len();
+                is_new.then(|| price(&changed)).flatten().map(|price| (price, changed))
+            };
+            let changed: Vec<_> = comparable.par_iter().filter_map(changed).collect();
+            // The first of the best.
+            let change = changed.into_iter().min_by(|one, other| one.0.total_cmp(&other.0));
+            let Some((_, change)) = change.filter(|change| change.0 < before) else { break };
+            let Some(found) = with(&change).ok().filter(|found| found.1.price < best.1.price) else { break };
+            (compared, best) = (change, found);
+        }
+        Ok(best)
     }
 }
 

@@ -4,6 +4,8 @@
 //! file, recorded in programs by its hash. `../../machines/default.json` is the one shipped.
 
 mod predict;
+
+pub use predict::Wave;
 #[cfg(test)]
 mod tests;
 

@@ -21,7 +21,7 @@ impl Machine {
     pub(super) fn seconds_of_samples(&self, server: &CheckedServer<'_>, samples: usize) -> Option<f64> {
         let size = server.parameters().first()?.big_dimension().0 + 1;
         let sets = server.parameters();
-        let mut clock = Clock { machine: self, sets, size, samples, nanoseconds: 0.0, complete: true };
+        let mut clock = Clock::new(self, sets, size, samples);
         let inputs = server.server().inputs.iter().map(|port| port.elements()).collect();
         // The clock itself refuses nothing.
         server.walk(&mut clock, inputs).ok()?;
@@ -31,8 +31,26 @@ impl Machine {
                 clock.keyswitches(&sets[set as usize], port.elements() * samples);
             }
         }
-        clock.complete.then_some(clock.nanoseconds * 1e-9)
+        clock.seconds()
     }
+
+    /// Seconds of some bootstraps that run together; `None` where the table lacks a shape.
+    #[must_use]
+    pub fn wave_seconds(&self, sets: &[ParameterSet], wave: &Wave) -> Option<f64> {
+        // No step of another kind, so no sizes.
+        let mut clock = Clock::new(self, sets, 0, 1);
+        clock.wave(wave);
+        clock.seconds()
+    }
+}
+
+/// Bootstraps that wait for nothing but what was made before all of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wave {
+    /// For each key set how many ciphertexts are switched to its small key.
+    pub keyswitches: BTreeMap<u32, usize>,
+    /// For each key set and extension how many rotations there are.
+    pub rotations: BTreeMap<(u32, i32), usize>,
 }
 
 /// Adds up what each step takes. A value is the number of its ciphertexts in one sample.
@@ -47,7 +65,34 @@ struct Clock<'a> {
     complete: bool,
 }
 
-impl Clock<'_> {
+impl<'a> Clock<'a> {
+    fn new(machine: &'a Machine, sets: &'a [ParameterSet], size: usize, samples: usize) -> Self {
+        Self { machine, sets, size, samples, nanoseconds: 0.0, complete: true }
+    }
+
+    fn seconds(&self) -> Option<f64> {
+        self.complete.then_some(self.nanoseconds * 1e-9)
+    }
+
+    fn wave(&mut self, wave: &Wave) {
+        let sets = self.sets;
+        for (key, count) in &wave.keyswitches {
+            self.keyswitches(&sets[*key as usize], *count);
+        }
+        let mut tasks = Vec::new();
+        for ((key, extension), count) in &wave.rotations {
+            let set = &sets[*key as usize];
+            let batch = batch_size(*count, largest_pass(set.glwe_shape(), *extension), self.threads());
+            for count in batches(*count, batch) {
+                match self.machine.bootstrap_batch(set, *extension, count) {
+                    Some(nanoseconds) => tasks.push(nanoseconds),
+                    None => self.complete = false,
+                }
+            }
+        }
+        self.add(tasks);
+    }
+
     fn threads(&self) -> usize {
         self.machine.threads as usize
     }
@@ -105,29 +150,14 @@ impl Executor for Clock<'_> {
     }
 
     fn bootstraps(&mut self, phases: &[(Phase<'_>, &usize)]) -> Result<Vec<Vec<usize>>, Error> {
-        let (mut switched, mut rotated) = (BTreeMap::new(), BTreeMap::new());
+        let mut wave = Wave::default();
         for (phase, count) in phases {
             let count = **count * self.samples;
-            *switched.entry(phase.first().reading.key()).or_default() += count;
-            let class = (phase.first().reading.key(), phase.first().reading.extension());
-            *rotated.entry(class).or_default() += count * phase.rotations_of_element();
+            let (key, extension) = (phase.first().reading.key(), phase.first().reading.extension());
+            *wave.keyswitches.entry(key).or_default() += count;
+            *wave.rotations.entry((key, extension)).or_default() += count * phase.rotations_of_element();
         }
-        let sets = self.sets;
-        for (key, count) in switched {
-            self.keyswitches(&sets[key as usize], count);
-        }
-        let mut tasks = Vec::new();
-        for ((key, extension), count) in rotated {
-            let set = &sets[key as usize];
-            let batch = batch_size(count, largest_pass(set.glwe_shape(), extension), self.threads());
-            for count in batches(count, batch) {
-                match self.machine.bootstrap_batch(set, extension, count) {
-                    Some(nanoseconds) => tasks.push(nanoseconds),
-                    None => self.complete = false,
-                }
-            }
-        }
-        self.add(tasks);
+        self.wave(&wave);
         Ok(phases
             .iter()
             .map(|(phase, _)| phase.steps().iter().map(|step| step.reading.results()).collect())

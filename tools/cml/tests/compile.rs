@@ -260,8 +260,8 @@ fn report(place: &Place, program: &str) -> Value {
 #[test]
 fn one_ring_is_kept_for_all_keys() {
     let place = Place::new();
-    place.compile("simple10");
-    let (network, data) = (model("simple10"), data("simple10"));
+    place.compile("simple100");
+    let (network, data) = (model("simple100"), data("simple100"));
     place.succeed(&format!(
         "compile {network} --calibration {data}:calibration --bits 3 --one-ring --save-config c.json -o ring.cml"
     ));
@@ -270,7 +270,7 @@ fn one_ring_is_kept_for_all_keys() {
         let ring = |set: &Value| (set["glwe_dimension"].as_u64(), set["polynomial_size"].as_u64());
         sets.iter().map(ring).collect::<BTreeSet<_>>().len()
     };
-    assert_eq!((rings("simple10.cml"), rings("ring.cml")), (2, 1));
+    assert_eq!((rings("simple100.cml"), rings("ring.cml")), (2, 1));
     let found = place.succeed(&format!("predict ring.cml {data}:x_test[0:2] --json"));
     let found: Value = serde_json::from_str(&found).unwrap();
     assert_eq!(found["equal_to_quantized"], 2, "{found}");
