@@ -9,7 +9,7 @@ use cml_runtime::parameters::events::events;
 use cml_runtime::program::message::{Action, Compare, Comparisons, Linear, ParameterSet, Server, Step};
 use cml_runtime::server::CheckedServer;
 use cml_runtime::units::Spacing;
-use crypto_support::{assert_rate, client, count_failures, keys, port, sample, set, wide};
+use crypto_support::{assert_simulated_rate, client, keys, port, sample, set, wide};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -265,14 +265,7 @@ fn too_many_slots(slots: u64, extension: i32, count: usize) -> Server {
 fn comparisons_fail_at_the_predicted_rate() {
     let mut random = ChaCha8Rng::seed_from_u64(4);
     for (slots, extension) in [(95, 0), (190, 1), (300, 2)] {
-        let server = too_many_slots(slots, extension, 100);
-        let checked = CheckedServer::new(&server).unwrap();
-        let mut failures = 0;
-        for seed in 0..200 {
-            let inputs = sample(&server, &mut random);
-            failures += count_failures(&checked.run_simulated(&inputs, seed).unwrap(), &inputs);
-        }
-        assert_rate(&events(&server).unwrap()[0], &server.parameters, 20_000.0, failures);
+        assert_simulated_rate(&too_many_slots(slots, extension, 100), 200, &mut random);
     }
 }
 

@@ -5,13 +5,14 @@
 mod crypto_support;
 
 use cml_runtime::client::{decrypt, encrypt};
-use cml_runtime::parameters::events::events;
 use cml_runtime::parameters::ledger;
 use cml_runtime::program::message::{Action, Bootstrap, Linear, Server, Step};
 use cml_runtime::reference::message::Table;
 use cml_runtime::server::CheckedServer;
 use cml_runtime::units::Spacing;
-use crypto_support::{Form, assert_rate, client, count_failures, keys, narrow, port, program, sample, wide};
+use crypto_support::{
+    Form, assert_encrypted_rate, assert_simulated_rate, client, keys, narrow, port, program, sample, wide,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::num::NonZeroUsize;
@@ -175,30 +176,13 @@ fn too_many_slots(slots: u64, extension: i32, count: usize) -> Server {
 fn a_loose_budget_fails_at_the_predicted_rate() {
     let mut random = ChaCha8Rng::seed_from_u64(4);
     for (slots, extension) in [(300, 2), (180, 1), (90, 0)] {
-        let server = too_many_slots(slots, extension, 1000);
-        let checked = CheckedServer::new(&server).unwrap();
-        let mut failures = 0;
-        for seed in 0..40 {
-            let inputs = sample(&server, &mut random);
-            failures += count_failures(&checked.run_simulated(&inputs, seed).unwrap(), &inputs);
-        }
-        assert_rate(&events(&server).unwrap()[0], &server.parameters, 40_000.0, failures);
+        assert_simulated_rate(&too_many_slots(slots, extension, 1000), 40, &mut random);
     }
 }
 
 #[test]
 fn ciphertexts_fail_as_often_as_the_simulation() {
-    let mut random = ChaCha8Rng::seed_from_u64(5);
-    let server = too_many_slots(150, 0, 400);
-    let checked = CheckedServer::new(&server).unwrap();
-    let mut client = client(&server);
-    client.p_error_log2 = Some(20.0);
-    let (key, server_key, mut randomness) = keys(&client);
-    let inputs = vec![sample(&server, &mut random)];
-    let encrypted = encrypt(&key, &client, &inputs, &mut randomness).unwrap();
-    let outputs = checked.run_encrypted(&server_key, &encrypted, &|_| {}).unwrap();
-    let failures = count_failures(&decrypt(&key, &client, &outputs).unwrap().samples[0], &inputs[0]);
-    assert_rate(&client.events[0], &server.parameters, 400.0, failures);
+    assert_encrypted_rate(&too_many_slots(150, 0, 400), &mut ChaCha8Rng::seed_from_u64(5));
 }
 
 #[test]

@@ -11,7 +11,9 @@ use cml_runtime::program::message::{Action, Bootstrap, Combine, ParameterSet, Se
 use cml_runtime::reference::message::Table;
 use cml_runtime::server::CheckedServer;
 use cml_runtime::units::Spacing;
-use crypto_support::{assert_rate, client, count_failures, keys, narrow, port, sample, wide};
+use crypto_support::{
+    assert_encrypted_rate, assert_simulated_rate, client, keys, narrow, port, sample, wide,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -91,33 +93,14 @@ fn loose(slots: u64, count: usize) -> Server {
 
 #[test]
 fn a_loose_budget_fails_at_the_predicted_rate() {
-    let mut random = ChaCha8Rng::seed_from_u64(22);
-    let server = loose(50, 1000);
-    let checked = CheckedServer::new(&server).unwrap();
-    let mut failures = 0;
-    for seed in 0..40 {
-        let inputs = sample(&server, &mut random);
-        failures += count_failures(&checked.run_simulated(&inputs, seed).unwrap(), &inputs);
-    }
-    assert_rate(&events(&server).unwrap()[0], &server.parameters, 40_000.0, failures);
+    assert_simulated_rate(&loose(50, 1000), 40, &mut ChaCha8Rng::seed_from_u64(22));
 }
 
 #[test]
 fn ciphertexts_fail_as_often_as_the_simulation() {
-    let mut random = ChaCha8Rng::seed_from_u64(23);
-    let server = loose(75, 400);
-    let checked = CheckedServer::new(&server).unwrap();
-    let mut client = client(&server);
-    client.p_error_log2 = Some(20.0);
-    let (key, server_key, mut randomness) = keys(&client);
-    let inputs = vec![sample(&server, &mut random)];
-    let encrypted = encrypt(&key, &client, &inputs, &mut randomness).unwrap();
-    let outputs = checked.run_encrypted(&server_key, &encrypted, &|_| {}).unwrap();
-    let found = decrypt(&key, &client, &outputs).unwrap().samples;
-    let failures = count_failures(&found[0], &inputs[0]);
-    assert_rate(&client.events[0], &server.parameters, 400.0, failures);
+    let found = assert_encrypted_rate(&loose(75, 400), &mut ChaCha8Rng::seed_from_u64(23));
     // Both tables are read at one place: another entry of the one is another entry of the other.
-    for (identity, rest) in found[0][0].iter().zip(&found[0][1]) {
+    for (identity, rest) in found[0].iter().zip(&found[1]) {
         assert_eq!(identity % 3, *rest);
     }
 }

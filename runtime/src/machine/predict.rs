@@ -35,6 +35,9 @@ impl Machine {
     }
 
     /// Seconds of some bootstraps that run together; `None` where the table lacks a shape.
+    ///
+    /// # Panics
+    /// For a wave of other key sets than these.
     #[must_use]
     pub fn wave_seconds(&self, sets: &[ParameterSet], wave: &Wave) -> Option<f64> {
         // No step of another kind, so no sizes.

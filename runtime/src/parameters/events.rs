@@ -75,9 +75,9 @@ struct Follow {
     values: Vec<Vec<Combination>>,
     sources: Vec<Source>,
     rotations: Vec<Rotation>,
-    /// For each key set the share of a rotation's noise that its results have in common, and half turns from one coefficient to
-    /// the next.
+    /// For each key set the share of a rotation's noise that its results have in common.
     shares: Vec<f64>,
+    /// For each key set half turns from one coefficient to the next.
     coefficients: Vec<f64>,
     /// Which source a bootstrap of this ciphertext by this table is, or which rotation several results are taken from.
     known: BTreeMap<[u8; blake3::OUT_LEN], u32>,

@@ -3,7 +3,7 @@
 
 pub(crate) mod staircases;
 
-use cml_runtime::client::{ClientKey, Randomness};
+use cml_runtime::client::{ClientKey, Randomness, decrypt, encrypt};
 use cml_runtime::parameters::events::events;
 use cml_runtime::parameters::{failure, ledger, outputs};
 use cml_runtime::program::message::{
@@ -11,7 +11,7 @@ use cml_runtime::program::message::{
 };
 use cml_runtime::reference::TensorType;
 use cml_runtime::reference::message::{Element, Empty, Graph, Lookup, Op, Port, Quantizer, Table, Tensor};
-use cml_runtime::server::ServerKey;
+use cml_runtime::server::{CheckedServer, ServerKey};
 use cml_runtime::units::{Decomposition, GlweShape, LweDimension, Spacing};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -165,6 +165,33 @@ pub(crate) fn keys(client: &Client) -> (ClientKey, ServerKey, Randomness) {
 /// How many of the first outputs differ.
 pub(crate) fn count_failures(found: &[Vec<i64>], expected: &[Vec<i64>]) -> usize {
     found[0].iter().zip(&expected[0]).filter(|(found, expected)| found != expected).count()
+}
+
+/// Simulates a program whose first output should equal its input, on uniform inputs: fails as often as its first event says.
+pub(crate) fn assert_simulated_rate(server: &Server, runs: u64, random: &mut ChaCha8Rng) {
+    let checked = CheckedServer::new(server).unwrap();
+    let (mut failures, mut count) = (0, 0);
+    for seed in 0..runs {
+        let inputs = sample(server, random);
+        count += inputs[0].len();
+        failures += count_failures(&checked.run_simulated(&inputs, seed).unwrap(), &inputs);
+    }
+    assert_rate(&events(server).unwrap()[0], &server.parameters, count as f64, failures);
+}
+
+/// The same of ciphertexts, once; returns what comes out.
+pub(crate) fn assert_encrypted_rate(server: &Server, random: &mut ChaCha8Rng) -> Vec<Vec<i64>> {
+    let checked = CheckedServer::new(server).unwrap();
+    let mut client = client(server);
+    client.p_error_log2 = Some(20.0);
+    let (key, server_key, mut randomness) = keys(&client);
+    let inputs = vec![sample(server, random)];
+    let encrypted = encrypt(&key, &client, &inputs, &mut randomness).unwrap();
+    let outputs = checked.run_encrypted(&server_key, &encrypted, &|_| {}).unwrap();
+    let found = decrypt(&key, &client, &outputs).unwrap().samples.remove(0);
+    let failures = count_failures(&found, &inputs[0]);
+    assert_rate(&client.events[0], &server.parameters, inputs[0][0].len() as f64, failures);
+    found
 }
 
 /// Whether that many of these readings fail, up to five standard deviations. The ledger gives away half a position on
